@@ -72,8 +72,9 @@ def fit(
     - `progress`: show a bar, where the output is a terminal or a notebook.
     - `compiled`: run on arrays ("auto": where that is possible; else a warning says why not). The model and the loss
       are then traced, so within an epoch what they compute must not depend on anything that changes but the parameters.
-      What they keep of their calls, in attributes or lists, is of a few examples; of the last one for callbacks, and
-      in the end. Examples of a class of one's own that are others when they are read again are not compiled.
+      What they keep of their last call is of the last example, for callbacks and in the end. Where what they keep adds
+      up over the calls, or they compute with it, training is not compiled; nor where examples of a class of one's own
+      are others when they are read again.
     - `backend`: that of `compile` which runs it, or "jax", which spreads each batch over all devices that JAX sees. The
       results are the same. After `jax.distributed.initialize` each process gives its own part of `X` and `y`, and of
       the validation; the rest is the same in all. What cannot be compiled is an error where a back end is named.

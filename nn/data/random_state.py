@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import Any, TypeAlias
 
 from autograd.rules import with_article
-from nn.training.parameters import held
+from nn.training.side_effects import things_held
 
 Seed: TypeAlias = int | random.Random | None
 Access: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]  # what returns a generator's state, what sets it
@@ -130,13 +130,13 @@ def _numpy() -> Any:
     return numpy
 
 
-def generators_of(model: Any) -> list[Access]:
-    """Return the generators that are attributes of a model and of its parts."""
+def generators_of(*things: Any) -> list[Access]:
+    """Return the generators that a model, a loss or examples lead to, by attributes, containers and variables."""
     numpy = _numpy()
     kinds: tuple[type, ...] = (random.Random,)
     if numpy is not None:
         kinds += numpy.random.RandomState, numpy.random.Generator
-    return [_access(thing) for thing in {id(thing): thing for _, thing in held(model, kinds)}.values()]
+    return [_access(part) for part in things_held(*things) if isinstance(part, kinds)]
 
 
 def _access(thing: Any) -> Access:

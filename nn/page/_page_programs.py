@@ -56,7 +56,7 @@ class PagePrograms:
         eager = EagerSteps(task)
         eager.begin()
         parts = [part for part in (examples, held_out) if part is not None]
-        trial = chance_restored(generators_of(model), eager.trial_of(examples))
+        trial = chance_restored(generators_of(model, loss), eager.trial_of(examples))
         with state_restored(model, loss, wholly=True), trial as drawn:
             for part in parts:
                 if not eager.look_at(part, None):
@@ -67,7 +67,7 @@ class PagePrograms:
                 raise ValueError("the model or the loss draws random numbers, which a page would repeat")
             steps = CompiledSteps(task._replace(metric=accuracy, hears_metric=False))  # with a metric: outputs too
             arrays = [[flat.rows for flat in steps.data(part).arrays] for part in parts]
-            steps.check(steps.data(examples))
+            steps.check(steps.data(examples), with_state=False)
         count = sum(x.size + y.size for x, y in arrays)
         if count > MOST_NUMBERS:
             raise ValueError(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import builtins
 import dis
-from functools import partial
+import sys
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -47,7 +48,7 @@ def is_pure(function: Any) -> bool:
         if id(thing) in seen or kind in PLAIN or _is_known(thing):
             continue
         seen[id(thing)] = thing
-        if kind is FunctionType and _package(thing.__globals__.get("__name__")) in PACKAGES:
+        if kind is FunctionType and package_of(thing.__globals__.get("__name__")) in PACKAGES:
             waiting += [held for cell in thing.__closure__ or () if (held := _content(cell)) is not None]
         elif kind is FunctionType and not thing.__dict__:
             waiting += map(_content, thing.__closure__ or ())
@@ -62,20 +63,28 @@ def is_pure(function: Any) -> bool:
     return True
 
 
-def _package(name: str | None) -> str:
+def package_of(name: str | None) -> str:
+    """Return the name of the package that a module is in."""
     return f"{name}".partition(".")[0]
 
 
 def _is_known(thing: Any) -> bool:
     """Whether a thing is a module or a class of the packages, a function in C, a row, or an array of numbers."""
     if isinstance(thing, ModuleType):
-        return _package(thing.__name__) in PACKAGES
+        return package_of(thing.__name__) in PACKAGES
     if isinstance(thing, (type, BuiltinFunctionType)):
-        home = _package(thing.__module__)
+        home = package_of(thing.__module__)
         return home in PACKAGES or (home == "builtins" and thing.__name__ not in LOOKING)
-    if _package(type(thing).__module__) == "numpy":
-        return callable(thing) or (hasattr(thing, "dtype") and not thing.dtype.hasobject)
+    if package_of(type(thing).__module__) == "numpy":
+        if hasattr(thing, "types"):  # a ufunc, which calls a function of Python's where it only takes objects
+            return not all(signature[0] == "O" for signature in thing.types)
+        return _is_named(thing) or (hasattr(thing, "dtype") and not thing.dtype.hasobject)
     return any(thing is row for row in rules.FUNCTIONS.values())
+
+
+def _is_named(thing: Any) -> bool:
+    """Whether a thing is a function that stands in its module, under its name."""
+    return callable(thing) and getattr(sys.modules.get(thing.__module__), getattr(thing, "__name__", ""), None) is thing
 
 
 def _content(cell: Any) -> Any:
@@ -87,13 +96,19 @@ def _content(cell: Any) -> Any:
 
 def _globals(code: CodeType, variables: dict[str, Any]) -> list[Any]:
     """Return the global variables that code names; what it imports is unknown."""
-    found = []
+    return [variables.get(name, vars(builtins).get(name, _UNKNOWN)) for name in global_names(code)]
+
+
+@lru_cache(maxsize=1024)
+def global_names(code: CodeType) -> tuple[str, ...]:
+    """Return the names of the global variables that code reads or sets, and "" for what it imports."""
+    names: dict[str, None] = {}
     for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            found.append(variables.get(instruction.argval, vars(builtins).get(instruction.argval, _UNKNOWN)))
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"):
+            names[instruction.argval] = None
         elif instruction.opname == "IMPORT_NAME":
-            found.append(_UNKNOWN)
+            names[""] = None
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            found += _globals(part, variables)
-    return found
+            names |= dict.fromkeys(global_names(part))
+    return tuple(names)

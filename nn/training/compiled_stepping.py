@@ -13,13 +13,14 @@ from typing import Any
 
 import autograd
 from autograd import Value, no_grad
+from nn.data.random_state import chance_restored, generators_of
 from nn.training._purity import is_pure
-from nn.training._separability import NO_MEAN, check_separable, is_same, refusal
+from nn.training._separability import CHANGING, NO_MEAN, check_separable, is_same, refusal
 from nn.training.clipping import clipped
 from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of, plain_number
 from nn.training.interrupts import interrupts_wait
 from nn.training.metrics import form_on_arrays
-from nn.training.side_effects import state_restored
+from nn.training.side_effects import history_of, state_restored
 from nn.training.stepping import CHECKED, NO_FINITE_RESULT, REFUSED, Steps, TrainingTask, clip_and_step, differentiable
 
 MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
@@ -69,15 +70,19 @@ class CompiledSteps(Steps):
         self.read()
         self.begin()
 
-    def check(self, examples: Examples) -> None:
+    def check(self, examples: Examples, *, with_state: bool = True) -> None:
         """Raise ValueError where examples have another loss than eagerly.
+
+        `with_state`: also where model or loss keep of all their calls together what a program does not leave.
 
         They are looked at with the parameters moved a little, since one that begins at 0 would hide what it multiplies.
         """
         few = examples.batch(examples.telling(CHECKED))
+        self._check_history(few, with_state)
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
             if not self.task.loss_is_known:
                 self._check_single(few)
+            evaluated(self.model, few.x, few.y, self.task.loss)  # what is made in a first call is made of numbers
             one = [part.take([0]) for part in few.arrays]
             lowering = self.program.specialize(*one).lowering  # traced with parameters as they are
             read = lowering.variables[lowering.arguments :]
@@ -89,6 +94,26 @@ class CompiledSteps(Steps):
                 given = check_separable(self.model, self.task.loss, outputs, few, examples)
                 numbers = [value.number for value in read]
                 self.probe = given, read, numbers, self._loss_of(given, read, numbers)
+
+    def _check_history(self, few: Examples, with_state: bool) -> None:
+        """Raise ValueError where the model or the loss depends on earlier calls, of which a program makes none."""
+        pairs, loss = [*zip(few.x, few.y, strict=True)], self.task.loss
+        generators = generators_of(self.model, loss)
+
+        def call(some: Sequence[tuple[Any, Any]]) -> Any:
+            inputs, targets = zip(*some, strict=True)
+            with chance_restored(generators, lambda: loss([self.model(inputs[0])], [targets[0]])):
+                return evaluated(self.model, inputs, targets, loss)
+
+        for count in {1, len(pairs) // 2}:
+            by_result, by_state = history_of(call, pairs[:count], pairs[count:], self.model, loss)
+            if by_result:
+                raise ValueError(f"what is computed depends on what was kept of earlier calls; {CHANGING}")
+            if by_state and with_state:
+                raise ValueError(
+                    f"what is kept adds up over the calls, as a count or a list does, and is not of the last; "
+                    f"{CHANGING}"
+                )
 
     def _check_single(self, examples: Examples) -> None:
         """Raise ValueError where a loss that is defined for several examples is not for one by itself."""

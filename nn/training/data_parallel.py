@@ -233,9 +233,9 @@ class ParallelSteps(CompiledSteps):
 
     # Steps
 
-    def check(self, examples: Examples) -> None:
+    def check(self, examples: Examples, *, with_state: bool = True) -> None:
         """Raise ValueError where examples have another loss than eagerly."""
-        super().check(Examples(examples.inputs, examples.targets, examples.arrays))
+        super().check(Examples(examples.inputs, examples.targets, examples.arrays), with_state=with_state)
 
     def _prepare(self) -> None:
         """Compile, unless that was done for the same program, Values that are not trained, and optimiser's options."""

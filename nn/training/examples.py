@@ -50,9 +50,9 @@ class Examples:
         return [_digest(_as_given(part)) for part in (self.inputs, self.targets)]
 
     @property
-    def may_differ(self) -> bool:
-        """Whether examples come from a class of one's own, which may return others when it is asked again."""
-        return not all(map(_is_kept, (self.inputs, self.targets)))
+    def generated(self) -> list[Data]:
+        """Inputs and targets of a class of one's own, which may return others when it is asked again."""
+        return [part for part in (self.inputs, self.targets) if not _is_kept(part)]
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -112,8 +112,8 @@ def _as_given(part: Data) -> Any:
 
 def _is_kept(part: Data) -> bool:
     """Whether a plain list or tuple, or an array, holds the examples, or has them among its rows."""
-    held = part.data if isinstance(part, Rows) else part
-    return type(held) in (list, tuple) or hasattr(held, "dtype")
+    kind = type(part.data if isinstance(part, Rows) else part)
+    return kind in (list, tuple) or hasattr(kind, "__array__")
 
 
 def _length(x: Any) -> int:

@@ -42,7 +42,8 @@ def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data)
         return not isinstance(total, Value) or not trained.isdisjoint(topological_order(total))
 
     try:
-        with chance_restored(generators_of(model), lambda: depends(0)), state_restored(model, loss):
+        tried = model, loss, *Examples(X, y).generated
+        with chance_restored(generators_of(*tried), lambda: depends(0)), state_restored(*tried, wholly=True):
             # A loss of pairs, or of classes beside each other, is 0 of one example, and of neighbours that are alike.
             every = range(len(X))
             step = max(1, len(X) // ASKED_TOGETHER)
@@ -93,6 +94,7 @@ class TrainingRun:
         self.restore_best = restore_best
         self.best: Any = None
         self.calls_back = bool(self.callbacks) or not (stop is None or type(stop) is Stop)
+        self.tried: Sequence[Any] = ()  # what is called before training, and keeps nothing of that
         self.may_differ = False  # whether examples come from a class of one's own
         self.digests: list[Any] = []  # of the examples, where something may change them
         self.epoch = 1
@@ -136,15 +138,18 @@ class TrainingRun:
     def _choose(self, examples: Examples, held_out: Examples | None, compiled: bool | str) -> None:
         """Look at the examples before anything changes, and compile, where that is wanted and possible."""
         self.data, self.held_out = examples, held_out
-        self.may_differ = any(part.may_differ for part in (examples, held_out) if part is not None)
+        parts = [part for part in (examples, held_out) if part is not None]
+        generated = [data for part in parts for data in part.generated]
+        self.may_differ = bool(generated)
         self.steps.begin()
-        self.generators = generators_of(self.steps.model)
+        self.tried = (self.steps.model, self.steps.task.loss, *generated)
+        self.generators = generators_of(*self.tried)
         with self._trial() as drawn:
             if compiled is False and not self.steps.task.loss_is_known:
                 return  # a function of one's own is called once in a step, and never else
-            parts = [part for part in (examples, held_out) if part is not None]
-            can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
-            self.steps.warn_of_probabilities(examples)
+            with state_restored(*self.tried, wholly=True):
+                can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
+                self.steps.warn_of_probabilities(examples)
             self.steps.hears_metric = False
             if compiled is False or None in can_compile:
                 return
@@ -167,10 +172,13 @@ class TrainingRun:
 
     def _try(self, compile_steps: Callable[[], None], drawn: Callable[[], bool]) -> None:
         """Compile; where that fails and need not succeed, say why, and go on with steps on Values."""
+        failed = True
         try:
-            compile_steps()
-            if drawn():
-                raise ValueError("the model or the loss draws random numbers, which a program would repeat")
+            with state_restored(*self.tried, wholly=lambda: failed):
+                compile_steps()
+                if drawn():
+                    raise ValueError("the model or the loss draws random numbers, which a program would repeat")
+                failed = False
         except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             if not self.may_fall_back:
                 raise

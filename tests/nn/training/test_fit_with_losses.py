@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import deque
 from functools import partial
 from types import FunctionType
 
@@ -181,7 +182,7 @@ def test_penalty_of_nothing_may_choose_its_parameters(compiled):
 
 @BOTH_WAYS
 def test_penalty_is_of_the_parameters_that_are_trained(compiled):
-    model, seen = model_for(mse), []
+    model, seen = model_for(mse), deque(maxlen=1)
     trained = model.layers[1].parameters()
     options = {"penalty": lambda p: (seen.append(p), l2(p))[1], "optimizer": SGD(trained, 0.1), "compiled": compiled}
     fit(model, X, TARGETS["mse"][0], loss=mse, epochs=1, **options)

@@ -8,6 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from numpy import mean
+from numpy.linalg import norm
+from scipy.special import erf
 
 import nn
 from autograd import Value, compile, grad, operation, sigmoid
@@ -99,11 +101,15 @@ IMPURE = {  # metrics that may look at a model
     "modules": lambda o, t: sys.modules[__name__].MODEL,
     "method of a list": (lambda add: lambda o, t: add(o))(LATER.append),
     "wrapper": wrapper,
+    "vectorized": (lambda f: lambda o, t: f(o))(np.vectorize(lambda o: MODEL)),
+    "ufunc of a function": (lambda f: lambda o, t: f(o))(np.frompyfunc(lambda o: MODEL, 1, 1)),
 }  # fmt: skip
 PURE = {
     "none": lambda o, t: 0.0, "of nn": nn.accuracy, "partial": partial(nn.huber, delta=0.3),
     "of outputs": lambda o, t: max(abs(a - b) for a, b in zip(o, t)),
     "by NumPy": lambda o, t: float(np.mean(np.abs(np.array(o) - np.array(t)))),
+    "by a ufunc": lambda o, t: float(np.hypot(o[0], t[0])), "by a ufunc of SciPy": lambda o, t: float(erf(o[0])),
+    "by a function of a part of NumPy": lambda o, t: float(norm(o)),
     "by a function of NumPy": lambda o, t: np.float64(mean(o)) + mean(t),
     "by a loss": lambda o, t: math.sqrt(mse(o, t)), "by a row": lambda o, t: sigmoid(o[0]),
     "by numbers": lambda o, t: LIMITS, "by an array": (lambda array: lambda o, t: array @ o)(np.eye(2)),

@@ -1,0 +1,270 @@
+"""Losses, models, penalties and examples that keep something of their calls: training is as in a loop by hand."""
+
+import math
+import random
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from autograd import Value, mean
+from nn import MLP, SGD, Module, fit, mse
+
+X = [[i / 12 - 1.0, (i * 7 % 24) / 12 - 1.0] for i in range(24)]
+Y = [math.sin(2.0 * a) + 0.5 * b for a, b in X]
+EPOCHS = 4
+
+
+def squares(outputs, targets):
+    return mean([(o - t) ** 2 for o, t in zip(outputs, targets)])
+
+
+def relative_to_the_first():
+    first = None
+
+    def loss(outputs, targets):
+        nonlocal first
+        total = squares(outputs, targets)
+        if first is None:
+            first = total.data
+        return total / first
+
+    return loss
+
+
+def relative_in_a_list():
+    first = []
+
+    def loss(outputs, targets):
+        total = squares(outputs, targets)
+        if not first:
+            first.append(total.detach())
+        return total / first[0]
+
+    return loss
+
+
+def relative_in_a_namespace():
+    state = SimpleNamespace(first=None)
+
+    def loss(outputs, targets):
+        total = squares(outputs, targets)
+        state.first = state.first or float(total.data)
+        return total / state.first
+
+    return loss
+
+
+of_globals = None
+
+
+def relative_in_a_global_variable():
+    global of_globals
+    of_globals = None
+
+    def loss(outputs, targets):
+        global of_globals
+        total = squares(outputs, targets)
+        if of_globals is None:
+            of_globals = total.data
+        return total / of_globals
+
+    return loss
+
+
+class Scaled:
+    """Divides by the largest target of the first batch."""
+
+    def __init__(self):
+        self.scale = None
+
+    def __call__(self, outputs, targets):
+        if self.scale is None:
+            self.scale = max(map(abs, targets))
+        return squares(outputs, targets) / self.scale
+
+
+class WarmedUp:
+    """Has another weight in the first calls; what it counts is seen in the weight much later."""
+
+    def __init__(self, calls):
+        self.count, self.calls = 0, calls
+
+    def __call__(self, outputs, targets):
+        self.count += 1
+        return squares(outputs, targets) * (0.1 if self.count <= self.calls else 1.0)
+
+
+class Centred:
+    """Subtracts a running mean of the targets."""
+
+    def __init__(self):
+        self.centre = 0.0
+
+    def __call__(self, outputs, targets):
+        self.centre = 0.9 * self.centre + 0.1 * math.fsum(targets) / len(targets)
+        return mean([(o - (t - self.centre)) ** 2 for o, t in zip(outputs, targets)])
+
+
+class Drawing:
+    """Has noise in its targets, of a generator of its own."""
+
+    def __init__(self):
+        self.rng = random.Random(0)
+
+    def __call__(self, outputs, targets):
+        return squares(outputs, [t + self.rng.gauss(0.0, 0.1) for t in targets])
+
+
+LOSSES = {
+    "first number in a closure": relative_to_the_first,
+    "first number in a list": relative_in_a_list,
+    "first number in a namespace": relative_in_a_namespace,
+    "first number in a global variable": relative_in_a_global_variable,
+    "scale of the first targets": Scaled,
+    "weight by a count": lambda: WarmedUp(1),
+    "weight by a count that is large": lambda: WarmedUp(60),
+    "running mean": Centred,
+    "random numbers": Drawing,
+}
+
+
+class Stateful(Module):
+    """A network in which a method changes the hidden numbers."""
+
+    def __init__(self):
+        self.hidden, self.head = MLP(2, [3], "tanh", seed=1), MLP(3, [1], seed=2)
+        self.scale, self.mean, self.h, self.calls = None, [0.0] * 3, 0.0, []
+
+    def forward(self, x):
+        return self.head(self.change(self.hidden(x)))
+
+
+class Initialised(Stateful):
+    """Scales by the first hidden numbers, as ActNorm does."""
+
+    def change(self, h):
+        if self.scale is None:
+            self.scale = [1.0 / (abs(v.data) + 0.1) for v in h]
+        return [v * s for v, s in zip(h, self.scale)]
+
+
+class Normalised(Stateful):
+    """Subtracts a running mean."""
+
+    def change(self, h):
+        self.mean = [0.9 * m + 0.1 * v.data for m, v in zip(self.mean, h)]
+        return [v - m for v, m in zip(h, self.mean)]
+
+
+class Recurrent(Stateful):
+    """Has something of the example before."""
+
+    def change(self, h):
+        self.h = 0.5 * self.h + h[0].detach()
+        return [h[0] + self.h, *h[1:]]
+
+
+class Counted(Stateful):
+    """Changes after some calls."""
+
+    def change(self, h):
+        self.calls.append(len(h))
+        return h if len(self.calls) < 100 else [2.0 * v for v in h]
+
+
+MODELS = {model.__name__: model for model in (Initialised, Normalised, Recurrent, Counted)}
+COMPILED = pytest.mark.parametrize("compiled", ["auto", False])
+
+
+def by_hand(model, loss, X, Y):
+    optimizer, losses = SGD(model.parameters(), lr=0.1), []
+    for _ in range(EPOCHS):
+        optimizer.zero_grad()
+        total = loss([model(X[i]) for i in range(len(X))], Y)
+        total.backward()
+        optimizer.step()
+        losses.append(total.data)
+    return losses, model.state_dict()
+
+
+def by_fit(model, loss, X, Y, compiled):
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        history = fit(
+            model, X, Y, loss=loss, optimizer=SGD(model.parameters(), lr=0.1), epochs=EPOCHS, compiled=compiled
+        )
+    return history.loss, model.state_dict()
+
+
+def assert_is_by_hand(make_model, make_loss, make_inputs, compiled):
+    losses, state = by_hand(make_model(), make_loss(), make_inputs(), Y)
+    found, found_state = by_fit(make_model(), make_loss(), make_inputs(), Y, compiled)
+    assert found == pytest.approx(losses, rel=1e-9)
+    assert found_state == pytest.approx(state, rel=1e-9)
+
+
+@COMPILED
+@pytest.mark.parametrize("make", LOSSES.values(), ids=LOSSES)
+def test_loss_that_keeps_something_of_its_calls_has_it_of_those_of_training(make, compiled):
+    assert_is_by_hand(lambda: MLP(2, [3, 1], "tanh", seed=1), make, lambda: X, compiled)
+
+
+@COMPILED
+@pytest.mark.parametrize("loss", [mse, squares], ids=["mse", "loss of one's own"])
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_model_that_keeps_something_of_its_calls_has_it_of_those_of_training(make, loss, compiled):
+    assert_is_by_hand(make, lambda: loss, lambda: X, compiled)
+
+
+class Noisy:
+    """Examples with noise, of a generator of their own; of a type of number."""
+
+    def __init__(self, dtype=None):
+        self.rng, self.reads = random.Random(0), 0
+        if dtype:
+            self.dtype = dtype
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        self.reads += 1
+        return [x + self.rng.gauss(0.0, 0.1) + 1e-3 * self.reads for x in X[i]]
+
+
+@COMPILED
+@pytest.mark.parametrize("loss", [mse, squares], ids=["mse", "loss of one's own"])
+@pytest.mark.parametrize("dtype", [None, "float32"])
+def test_examples_that_draw_do_so_as_often_as_training_reads_them(dtype, loss, compiled):
+    assert_is_by_hand(lambda: MLP(2, [3, 1], "tanh", seed=1), lambda: loss, lambda: Noisy(dtype), compiled)
+
+
+class Anchored:
+    """A penalty of the distance from the parameters at the start."""
+
+    def __init__(self):
+        self.start = None
+
+    def __call__(self, parameters):
+        if self.start is None:
+            self.start = [p.data for p in parameters]
+        return sum(((p - s) ** 2 for p, s in zip(parameters, self.start)), Value(0.0))
+
+
+class Masked(Stateful):
+    """Makes what it needs when it is called first."""
+
+    def change(self, h):
+        if self.scale is None:
+            self.scale = [0.5 + 0.1 * i for i in range(len(h))]
+        return [v * s for v, s in zip(h, self.scale)]
+
+
+def test_what_is_made_in_a_first_call_and_does_not_depend_on_it_is_compiled():
+    for make, penalty in ((Masked, None), (lambda: MLP(2, [3, 1], "tanh", seed=1), Anchored)):
+        found = []
+        for compiled in (True, False):
+            given = {} if penalty is None else {"penalty": penalty()}
+            history = fit(make(), X, Y, loss=mse, epochs=EPOCHS, compiled=compiled, **given)
+            found.append(history.loss)
+        assert found[0] == pytest.approx(found[1], rel=1e-9)
