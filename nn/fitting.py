@@ -20,7 +20,7 @@ from nn.training.history import History, Score, metric_for
 from nn.training.interrupts import scopes_closed
 from nn.training.judging import calls_noted, is_known, metric_among
 from nn.training.lockstep import current_lockstep
-from nn.training.loop import Loss, TrainingRun, check_trains
+from nn.training.loop import Loss, TrainingRun
 from nn.training.metrics import Metric
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -110,10 +110,6 @@ def fit(
         raise TypeError(f"gradient_norms are those of the layers of a Module, got {model!r:.60}; make it a Module")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    # A callback may let it depend on them later; a loss of one's own is called by uncompiled steps alone, which tell.
-    if not callbacks and (compiled is not False or is_known(loss)):
-        with scopes_closed(), modes.enable_grad():
-            check_trains(optimizer, model, penalised, X, y)
     counts = shares(len(X), backend).counts
     if len(counts) > 1:
         seed = common_seed(seed, generator(None).getrandbits(31))

@@ -7,13 +7,14 @@ A `Module` finds its parameters in its own attributes, so a new kind of module i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from autograd import Constant, Value, dot, rules, scope
 from autograd.callers import warn
-from autograd.engine import in_scope, topological_order
+from autograd.engine import in_scope
 from autograd.functions.calls import calls_forward
 from autograd.rules import Family, Unary, elements, real, with_article
 from autograd.rules.operation import NOT_GIVEN
@@ -76,7 +77,7 @@ class Module(ParameterHolder):
             elif value.op is not None and value.scope is None:  # and not in a call of a module, or a loss
                 computed.append((path, value))
         for path, value in computed:
-            if any(is_parameter(leaf) and leaf not in paths for leaf in topological_order(value)):
+            if _is_scaled_leaf(value, paths):
                 warn(
                     f"{path} of {type(self).__name__} is computed from another Value, so it is no parameter: it is "
                     "neither trained nor saved; make a Value of the number, as Value(0.1 * x) for 0.1 * Value(x)"
@@ -133,6 +134,37 @@ class Module(ParameterHolder):
                     "of a dict have, or those of a key with a dot; change one of the keys"
                 )
         return found
+
+
+def _references(value: Value) -> list[tuple[Value, float]]:
+    """Return the parents of a value, each with the number of references to it; nan where Python counts none."""
+    count = getattr(sys, "getrefcount", lambda parent: math.nan)
+    return [(parent, count(parent)) for parent in value.parents]
+
+
+_OF_GRAPH = max(count for _, count in _references(Value(1.0) * 2.0))  # to what nothing but a graph refers to
+_INITIAL = 8  # operations, at most, by which an initial number is computed
+
+
+def _is_scaled_leaf(value: Value, own: Container[Value]) -> bool:
+    """Whether a value is computed of leaves to which nothing else refers, as 0.1 * Value(x) is.
+
+    Parameters of others, of which it may be computed, are kept elsewhere; and what is computed of the module's own, or
+    by a call of a module, is no initial number.
+    """
+    waiting, alone = [value], False
+    for _ in range(_INITIAL):
+        if not waiting:
+            return alone
+        node = waiting.pop()
+        for parent, count in _references(node):
+            if parent in own or parent.scope is not None:
+                return False
+            if parent.op is not None:
+                waiting.append(parent)
+            elif is_parameter(parent):
+                alone = alone or count <= _OF_GRAPH
+    return False
 
 
 def _is_number(entry: Any) -> bool:

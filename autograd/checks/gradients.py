@@ -21,18 +21,26 @@ from autograd.rules import Operation
 Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of numbers to a list of numbers
 
 TOLERANCE = 1e-6  # relative
-REPEATED_CALLS = 20  # after which a function counts as one that always gives the same numbers
+CALLS_BEFORE, CALLS_AFTER = 4, 20  # a contradiction, of the same numbers, by which a random function is known
+SAME = 1e-12  # relative, up to which two numbers differ by rounding
 
 
 class GradientError(ArithmeticError):
-    """A derivative that finite differences contradict.
+    """A derivative that finite differences contradict, or a function that has none, since it is random.
 
-    - `argument`: what it is by, such as "x[0]"; for a derivative of higher order, one after the other.
-    - `analytic`, `numeric`: the derivative by the rules, and by finite differences.
+    - `argument`: what it is by, such as "x[0]"; for a derivative of higher order, one after the other. "" for none.
+    - `analytic`, `numeric`: the derivative by the rules, and by finite differences; nan for none.
     - `rule`: the operation whose rule is wrong; None where the rules of all operations in the graph are right.
     """
 
-    def __init__(self, message: str, argument: str, analytic: float, numeric: float, rule: Operation | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        argument: str = "",
+        analytic: float = math.nan,
+        numeric: float = math.nan,
+        rule: Operation | None = None,
+    ) -> None:
         super().__init__(message)
         self.argument = argument
         self.analytic = analytic
@@ -47,8 +55,8 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
     """Return True if the derivatives of f at these arguments agree with finite differences; raise otherwise.
 
     All derivatives up to `order` by every number in the arguments are compared, to a relative 1e-6. Raises
-    GradientError where one differs, or where the finite differences do not settle, as at a jump; ValueError where f is
-    not defined on both sides of a number. At a kink they are the mean of the slopes on its two sides: relu at 0, of
+    GradientError where one differs, where the finite differences do not settle, as at a jump, or where f gives other
+    numbers when it is called again; ValueError where f is not defined on both sides of a number. At a kink they are the mean of the slopes on its two sides: relu at 0, of
     which 0 is chosen, is an error, but abs, maximum and minimum have this mean as their derivative there.
 
     >>> gradcheck(lambda x, y: x * y ** 3, 2.0, 0.5, order=3)
@@ -72,11 +80,11 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
         check_outputs("gradcheck", f, result)
         return flatten_result(result, "gradcheck", name_of(f))[0]
 
+    _check_deterministic(flat, point, CALLS_BEFORE)
     for level in range(1, order + 1):
         if contradiction := _contradiction(flat, point, level):
-            error = _error(name_of(f), _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
-            error.args = (_nondeterministic(flat, point) or error.args[0],)
-            raise error
+            _check_deterministic(flat, point, CALLS_AFTER)
+            raise _error(name_of(f), _argument_names(f, structure), contradiction, _wrong_rule(flat, point, level))
     return True
 
 
@@ -196,17 +204,16 @@ def _error(
     return GradientError(message, found.argument(names), found.analytic, found.numeric.value, rule)
 
 
-def _nondeterministic(flat: Flat, point: list[float]) -> str:
-    """Return what is to be said where a function gives other numbers when it is called again at the same point."""
+def _check_deterministic(flat: Flat, point: list[float], calls: int) -> None:
+    """Raise GradientError where a function gives other numbers when it is called again at the same point."""
     first = _evaluate(flat, point)
-    for _ in range(REPEATED_CALLS):
+    for _ in range(calls):
         for one, other in zip(first, _evaluate(flat, point), strict=True):
-            if one != other and not one != one != other:
-                return (
+            if not (math.isclose(one, other, rel_tol=SAME) or one != one != other):
+                raise GradientError(
                     f"the function gives other numbers each time it is called, {one!r} and then {other!r}, so it has "
                     "no derivative to compare; give its random numbers a seed in each call, or leave them out"
                 )
-    return ""
 
 
 def _argument_names(f: Function, arguments: Structure) -> list[str]:

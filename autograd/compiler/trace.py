@@ -60,6 +60,7 @@ ADVICE = {  # by what was done with a number
         f"{LOOKUP}; write where(abs(x - 3.0) <= 0.0, a, b) in place of x in {{3.0}}; {STATIC}; "
         "leave it out of what a function with @cache takes"
     ),
+    "a test for nan by == of": "write where(x <= x, a, b), which is b where x is nan",
     "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
     "a branch on": (
         f"{CHOICE}\nwrite it for each element in place of np.where: np.array([where(v > 0, v, 0.0) for v in x])\n"
@@ -201,7 +202,7 @@ class _Tracer(modes.Tracer):
     def compared(self, node: Any, other: Any) -> None:
         """Raise TraceError where == compares numbers; two Values by which it is, such as parameters, it may."""
         if not isinstance(other, Value) or all(map(self._depends, (node, other))):
-            self.used(node, "a comparison by == of")
+            self.used(node, "a test for nan by == of" if node is other else "a comparison by == of")
 
     def _depends(self, node: Any) -> bool:
         return not self.inputs.isdisjoint(topological_order(node))

@@ -351,7 +351,7 @@ class Value(Node, PeerNames, Methods["Value"]):
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same node; where a function is traced, numbers would be compared, which is refused."""
-        if modes.blocks and self is not other and isinstance(other, (Real, Value)):
+        if modes.blocks and isinstance(other, (Real, Value)):
             modes.compared(self, other)
         return NotImplemented
 

@@ -24,38 +24,35 @@ from nn.training.metrics import form_on_arrays
 from nn.training.optimizer import Optimizer
 from nn.training.side_effects import state_restored
 from nn.training.splits import Data
-from nn.training.stepping import DivergedError, EagerSteps, TrainingTask
+from nn.training.stepping import CHECKED, DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
-ASKED_TOGETHER = 64  # examples of which a loss is asked whether it depends on the parameters
 
 
-def check_trains(optimizer: Optimizer, model: Any, loss: Loss, X: Data, y: Data) -> None:
-    """Raise ValueError where the loss of no example depends on a parameter of the optimiser."""
+def trains(optimizer: Optimizer, model: Any, loss: Loss, examples: Examples) -> bool:
+    """Whether the loss of one of a few examples depends on a parameter of the optimiser, or this needs none."""
     if not optimizer.steps_by_rule:  # which may need no gradients
-        return
+        return True
     trained = set(optimizer.parameters)
 
-    def depends(*numbers: int) -> bool:
-        with modes.unroll():
-            total = loss([model(X[i]) for i in numbers], [y[i] for i in numbers])
+    def depends(number: int) -> bool:
+        with modes.unroll():  # parameters are behind compiled functions, too
+            total = loss([model(examples.inputs[number])], [examples.targets[number]])
         return not isinstance(total, Value) or not trained.isdisjoint(topological_order(total))
 
     try:
-        tried = model, loss, *Examples(X, y).generated
-        with chance_restored(generators_of(*tried), lambda: depends(0)), state_restored(*tried, wholly=True):
-            # A loss of pairs, or of classes beside each other, is 0 of one example, and of neighbours that are alike.
-            every = range(len(X))
-            step = max(1, len(X) // ASKED_TOGETHER)
-            if depends(0) or any(depends(*every[first::step]) for first in range(step)) or any(map(depends, every)):
-                return
+        return any(map(depends, examples.telling(CHECKED)))
     except Exception:  # which the training says, if it is one there
-        return
+        return True
+
+
+def untrained(optimizer: Optimizer, model: Any) -> ValueError:
+    """Return the error where the loss depends on no parameter of the optimiser."""
     remedy = "compute it of the Values that the model returns, without .data, .detach() and no_grad"
     parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
-    if parameters and trained.isdisjoint(parameters):
+    if parameters and set(optimizer.parameters).isdisjoint(parameters):
         remedy = f"write {type(optimizer).__name__}(model.parameters(), lr=...) with the model that fit gets"
-    raise ValueError(f"the loss depends on none of the optimizer's parameters, so nothing would be trained; {remedy}")
+    return ValueError(f"the loss depends on none of the optimizer's parameters, so nothing would be trained; {remedy}")
 
 
 class _StoppedError(Exception):
@@ -150,11 +147,18 @@ class TrainingRun:
             with state_restored(*self.tried, wholly=True):
                 can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
                 self.steps.warn_of_probabilities(examples)
+                # A callback may let it depend on them later.
+                optimizer, model, loss = self.steps.optimizer, self.steps.model, self.steps.task.loss
+                by_example = bool(self.callbacks) or trains(optimizer, model, loss, examples)
             self.steps.hears_metric = False
             if compiled is False or None in can_compile:
                 return
+            if not (by_example or self.may_fall_back):
+                raise untrained(optimizer, model)
 
             def compile_steps() -> None:
+                if not by_example:
+                    raise ValueError(f"the loss of an example by itself depends on no parameter; {NO_MEAN}")
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 self.data = steps.data(examples)
@@ -206,6 +210,8 @@ class TrainingRun:
                 self.shown.step(count, len(batches))
                 if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
                     raise _StoppedError(reason)
+        if self.epoch == 1 and not (steps.reached or self.callbacks) and steps.optimizer.steps_by_rule:
+            raise untrained(steps.optimizer, steps.model)
         score = None
         if self.held_out is not None:
             if isinstance(steps, CompiledSteps) and not steps.on_arrays:
@@ -227,10 +233,7 @@ class TrainingRun:
 
     def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
         """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""
-        if not isinstance(steps, CompiledSteps):
-            if not (steps.reached or self.callbacks):
-                check_trains(steps.optimizer, steps.model, steps.task.loss, self.data.inputs, self.data.targets)
-        elif not steps.on_arrays:
+        if isinstance(steps, CompiledSteps) and not steps.on_arrays:
 
             def compare() -> None:
                 if steps.renew(self.data):

@@ -57,7 +57,12 @@ class TrainingTask(NamedTuple):
 
 
 class Steps:
-    """Base class of the two kinds of steps: all that is not arithmetic."""
+    """Base class of the two kinds of steps: all that is not arithmetic.
+
+    `reached`: whether a loss has depended on a parameter so far.
+    """
+
+    reached = True
 
     def __init__(self, task: TrainingTask) -> None:
         self.task = task
@@ -168,7 +173,7 @@ class Steps:
         few = examples.batch(examples.telling(CHECKED))
         try:
             evaluated(self.model, few.x, few.y, self.loss)
-            self.look_at_targets(examples)
+            self.look_at_targets(examples, size)
         except OverflowError:
             return True
         except REFUSED:
@@ -188,11 +193,17 @@ class Steps:
         """Return a short run of the model and the loss, of the first example."""
         return lambda: evaluated(self.model, [examples.inputs[0]], [examples.targets[0]], self.task.loss)
 
-    def look_at_targets(self, examples: Examples) -> None:
-        """Raise what the loss raises where a target is wrong; a program does not look at targets."""
-        output = output_of(self.model, examples.inputs[0])
+    def look_at_targets(self, examples: Examples, size: int | None = None) -> None:
+        """Raise what the loss raises where a target is wrong; a program does not look at targets.
+
+        They are looked at in batches of `size`, since a loss may take the longer, for each, the more there are.
+        """
+        output, targets = output_of(self.model, examples.inputs[0]), examples.y
+        size = size or len(targets)
         with no_grad():
-            self.loss([output] * len(examples.targets), examples.y)
+            for start in range(0, len(targets), size):
+                some = targets[start : start + size]
+                self.loss([output] * len(some), some)
 
     def warn_of_probabilities(self, examples: Examples) -> None:
         """Warn where outputs that are probabilities are given to a loss, or a metric, of scores."""
@@ -271,9 +282,9 @@ class Steps:
 
 
 class EagerSteps(Steps):
-    """Steps on Values. `reached`: whether the last loss depended on a parameter."""
+    """Steps on Values."""
 
-    reached = True
+    reached = False
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:
         with modes.unroll():  # parameters are behind compiled functions, too
@@ -283,8 +294,9 @@ class EagerSteps(Steps):
             return total.data, outputs, []
         self.optimizer.zero_grad()
         total.backward()
-        self.reached = any(parameter.adjoint is not UNREACHED for parameter in self.optimizer.parameters)
-        return total.data, outputs, [parameter.grad for parameter in self.optimizer.parameters]
+        parameters = self.optimizer.parameters
+        self.reached = self.reached or any(parameter.adjoint is not UNREACHED for parameter in parameters)
+        return total.data, outputs, [parameter.grad for parameter in parameters]
 
     def _updated(self, gradient: Any) -> None:
         clip_and_step(self.optimizer, self.max_norm)

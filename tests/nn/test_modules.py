@@ -22,8 +22,8 @@ import pytest
 
 import autograd as ad
 import nn
-from autograd import Constant, Value, leaky_relu, relu, tanh
-from nn import MLP, Layer, Module, Neuron
+from autograd import Constant, Value, leaky_relu, relu, softplus, tanh
+from nn import MLP, Layer, Module, Neuron, modules
 from nn.data.random_state import chance_restored, generators_of
 from nn.modules import initial_weights
 from nn.training.norms import layers
@@ -780,11 +780,20 @@ COMPUTED = {  # attributes that would be neither trained nor saved
     "list": (lambda model: [Value(1.0), -Value(2.0)], "w.1"),
     "dict": (lambda model: {"a": Value(1.0) / math.sqrt(2.0)}, "w.a"),
     "layer": (lambda model: rescaled(Neuron(1, seed=1)), "w.w.0"),
+    "function": (lambda model: ad.tanh(Value(2.0)), "w"),
+    "mean of two": (lambda model: (Value(1.0) + Value(2.0)) / 2.0, "w"),
 }
 DERIVED = {  # computed of parameters, or of numbers alone
     "of a parameter": lambda model: 2.0 * model.b, "of constants": lambda model: Constant(2.0) * 3.0,
     "by a call": lambda model: Neuron(1, seed=1)([Value(1.0)]), "number": lambda model: 2.0,
+    "of parameters of another model": lambda model: [p - 0.1 * p.data for p in OTHER.parameters()],
+    "of a parameter that is trained beside it": lambda model: softplus(BESIDE),
+    "of a constant that others use": lambda model: 2.0 * BESIDE,
+    "mean of two models": lambda model: (OTHER.b + BESIDE) / 2.0,
+    "loss of an input": lambda model: (model.b * Value(2.0) - 1.0) ** 2,
+    "loss of a call": lambda model: (Neuron(1, seed=1)([Value(1.0)]) - 1.0) ** 2,
 }  # fmt: skip
+OTHER, BESIDE = Neuron(2, seed=1), Value(9.81)
 
 
 def rescaled(neuron):
@@ -805,3 +814,13 @@ def test_value_that_is_computed_of_parameters_or_in_a_call_is_not_warned_of(name
     model = Holding(DERIVED[name])
     model(2.0)
     assert model.b in model.parameters()
+
+
+def test_parameters_are_found_as_fast_whatever_graphs_a_model_keeps(monkeypatch):
+    model, asked, references = Holding(lambda model: []), [], modules._references
+    for _ in range(3):  # graphs of many paths, and of many nodes
+        model.w.append(functools.reduce(lambda y, _: y + y, range(50), Value(1.0)))
+        model.w.append(functools.reduce(lambda y, _: ad.sin(y), range(1000), Value(1.0)))
+    monkeypatch.setattr(modules, "_references", lambda node: asked.append(node) or references(node))
+    assert model.parameters() == [model.b]
+    assert len(asked) < 50

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import random
+import re
 import sys
 from collections import OrderedDict, namedtuple
 
@@ -318,9 +319,9 @@ SIMPLE = [
 ]  # fmt: skip
 
 
-def test_smooth_functions_are_evaluated_at_most_thirty_times_for_an_argument_and_an_order():
+def test_smooth_functions_are_evaluated_about_thirty_times_at_most_for_an_argument_and_an_order():
     for (f, x), order in itertools.product(SIMPLE, [1, 2, 3]):
-        assert 0 < evaluations(f, x, order) <= 30 * order
+        assert 0 < evaluations(f, x, order) <= 5 + 30 * order
     assert evaluations(lambda xs: tanh(fsum(sin(x) for x in xs)), [0.1 * i for i in range(20)]) <= 30 * 20
 
 
@@ -610,6 +611,8 @@ def seeded(draw, seed):
 
 DRAWS = {
     "dropout": lambda rng, a: a * a if rng.random() < 0.8 else 0.0 * a,
+    "dropout of half": lambda rng, a: 2.0 * a * a if rng.random() < 0.5 else 0.0 * a,
+    "dropout of a wrong rule": lambda rng, a: 2.0 * WRONG_SINE(a) if rng.random() < 0.5 else 0.0 * a,
     "factor": lambda rng, a: rng.random() * a,
     "noise": lambda rng, a: a * a + rng.gauss(0.0, 1e-3),
     "choice": lambda rng, a: a * rng.choice([1.0, 2.0]),
@@ -618,7 +621,15 @@ DRAWS = {
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 def test_function_that_draws_random_numbers_is_said_to_give_others_each_time(draw):
-    with pytest.raises(
-        GradientError, match=r"^the function gives other numbers each time it is called, \S+ and then \S+"
-    ):
-        [gradcheck(seeded(draw, seed), 1.3) for seed in range(20)]
+    told = []
+    for seed in range(20):
+        try:
+            gradcheck(seeded(draw, seed), 1.3)
+        except GradientError as error:
+            assert re.match(r"the function gives other numbers each time it is called, \S+ and then \S+", f"{error}")
+            told.append(seed)
+    assert len(told) >= 14
+
+
+def test_noise_of_rounding_hides_no_wrong_rule():
+    refused("the rule of mutant is wrong", lambda a: WRONG_SINE(a) + random.gauss(0.0, 1e-16), 1.0)

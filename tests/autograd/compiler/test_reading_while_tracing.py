@@ -165,6 +165,10 @@ USES = {
     "an f-string": (lambda x: (x, f"{x:.3f}")[0], "make text of what the function returns", lambda x: x),
     "%-format": (lambda x: (x, "%.3f" % x)[0], "make text of what the function returns", lambda x: x),  # noqa: UP031
     "a branch": (lambda x: x if x else -x, "compile(f, static=(...))", None),
+    "a test for nan": (lambda x: x if x == x else 0.0, "where(x <= x, a, b)", lambda x: where(x <= x, x, 0.0)),
+    "a test for no nan": (lambda x: 0.0 if x != x else x, "where(x <= x, a, b)", lambda x: where(x <= x, x, 0.0)),
+    "a test for nan by NumPy": (lambda x: np.array([x, x])[np.array([x, x]) == np.array([x, x])].sum(),
+                                "where(x <= x, a, b)", lambda x: where(x <= x, 2.0 * x, 0.0)),
     "a branch on a condition": (lambda x: x if x > 0 else -x, "where(x > 0, a, b)", lambda x: where(x > 0, x, -x)),
     "a branch on a Value": (lambda x: x if W > 0 else -x, "a branch on", lambda x: where(W > 0, x, -x)),
     "a bool": (lambda x: bool(x) * x, "where(x > 0, a, b)", None),

@@ -8,6 +8,7 @@ import itertools
 import math
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -312,7 +313,8 @@ def test_loss_that_is_cut_from_the_parameters_is_an_error(cut, compiled):
         )
     before = model.state_dict()
     for options in ends:
-        error = error_of(fit, options.pop("model", model), *XOR, compiled=compiled, **options)
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that it is not compiled
+            error = error_of(fit, options.pop("model", model), *XOR, compiled=compiled, **options)
         wanted = "ValueError: the loss depends on none of the optimizer's parameters, so nothing would be trained; "
         assert error.startswith(wanted + "compute it of the Values that the model returns"), error
         assert model.state_dict() == before
