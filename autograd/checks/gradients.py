@@ -56,8 +56,9 @@ def gradcheck(f: Function, *args: Any, order: int = 1) -> bool:
 
     All derivatives up to `order` by every number in the arguments are compared, to a relative 1e-6. Raises
     GradientError where one differs, where the finite differences do not settle, as at a jump, or where f gives other
-    numbers when it is called again; ValueError where f is not defined on both sides of a number. At a kink they are the mean of the slopes on its two sides: relu at 0, of
-    which 0 is chosen, is an error, but abs, maximum and minimum have this mean as their derivative there.
+    numbers when it is called again; ValueError where f is not defined on both sides of a number. At a kink they are the
+    mean of the slopes on its two sides: relu at 0, of which 0 is chosen, is an error, but abs, maximum and minimum have
+    this mean as their derivative there.
 
     >>> gradcheck(lambda x, y: x * y ** 3, 2.0, 0.5, order=3)
     True

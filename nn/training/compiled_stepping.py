@@ -150,14 +150,14 @@ class CompiledSteps(Steps):
         """Return the outputs for a few examples, of which the program has the same loss as the eager engine."""
         from autograd.compiler.function import assigned
 
-        theta = self.program.read()
+        theta, x, y = self.program.read(), few.x, few.y  # read once: those of a class of one's own may be others
         draw = self.numpy.random.default_rng(0).uniform(-1.0, 1.0, theta.shape)
         draw[len(self.optimizer.parameters) :] = 0.0  # others may be behind a Value that was computed before
         for width in MOVED:
             moved = theta + width * (1.0 + abs(theta)) * draw
             with assigned(self.program.wrt, moved.tolist()):
                 try:
-                    wanted, outputs = evaluated(self.model, few.x, few.y, self.loss)
+                    wanted, outputs = evaluated(self.model, x, y, self.loss)
                     losses = self.program.each_at(moved, *few.arrays)
                     found = float((losses if self.metric is None else losses[0]).mean())
                 except NO_FINITE_RESULT:
@@ -168,8 +168,8 @@ class CompiledSteps(Steps):
                     break
         if not is_same(found, wanted):
             with assigned(self.program.wrt, moved.tolist()):
-                again, _ = evaluated(self.model, few.x, few.y, self.loss)
-            raise refusal(len(few.x), wanted, again, found)
+                again, _ = evaluated(self.model, x, y, self.loss)
+            raise refusal(len(x), wanted, again, found)
         return outputs
 
     def data(self, examples: Examples) -> Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,10 @@ from nn.training.splits import Data
 from nn.training.stepping import CHECKED, DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
+OTHERS = (
+    "the examples are others each time they are read, or where the parameters are, and a program would read them once "
+    "an epoch"
+)
 
 
 def trains(optimizer: Optimizer, model: Any, loss: Loss, examples: Examples) -> bool:
@@ -159,6 +164,8 @@ class TrainingRun:
             def compile_steps() -> None:
                 if not by_example:
                     raise ValueError(f"the loss of an example by itself depends on no parameter; {NO_MEAN}")
+                if self.may_differ:
+                    self._check_fixed(parts)
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 self.data = steps.data(examples)
@@ -170,6 +177,20 @@ class TrainingRun:
                 self.digests = self._digests()
 
             self._try(compile_steps, drawn)
+
+    def _check_fixed(self, parts: Sequence[Examples]) -> None:
+        """Raise ValueError where examples are others when they are read again, with other parameters."""
+        from autograd.compiler.function import assigned
+
+        parameters, rng = self.steps.optimizer.parameters, random.Random(0)
+        before = [part.digests() for part in parts]
+        with assigned(parameters, [rng.gauss(0.0, 1.0 + abs(parameter.data)) for parameter in parameters]):
+            try:
+                are_same = before == [part.digests() for part in parts]
+            except Exception:  # of the model, at such parameters
+                are_same = False
+        if not are_same:
+            raise ValueError(OTHERS)
 
     def _trial(self) -> AbstractContextManager[Callable[[], bool]]:
         return chance_restored(self.generators, self.eager.trial_of(self.data))
@@ -288,9 +309,7 @@ class TrainingRun:
             changed = [found is None or found != seen for found, seen in pairs]  # inputs, targets, and those held out
             if any(changed):
                 if self._digests() != self.digests:
-                    raise ValueError(
-                        "the examples are others each time they are read, and a program would read them once an epoch"
-                    )
+                    raise ValueError(OTHERS)
                 self.data = steps.data(self.data)
                 self.held_out = None if self.held_out is None else steps.data(self.held_out)
                 for part, is_other in zip((self.data, self.held_out), changed[1::2]):

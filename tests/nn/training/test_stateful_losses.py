@@ -239,6 +239,55 @@ def test_examples_that_draw_do_so_as_often_as_training_reads_them(dtype, loss, c
     assert_is_by_hand(lambda: MLP(2, [3, 1], "tanh", seed=1), lambda: loss, lambda: Noisy(dtype), compiled)
 
 
+class PseudoLabels:
+    """Targets that are known of some examples, and the model's own of the others."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        return float(Y[i] > 0.0) if i < 6 else float(self.model(X[i]).data > 0.0)
+
+
+class NearestCentre(PseudoLabels):
+    """The one of three numbers that is nearest to what the model says."""
+
+    def __getitem__(self, i):
+        output = self.model(X[i]).data
+        return min((-1.0, 0.0, 1.0), key=lambda centre: abs(centre - output))
+
+
+class HardInputs(PseudoLabels):
+    """Inputs that are larger where the model is wrong."""
+
+    def __getitem__(self, i):
+        wrong = (self.model(X[i]).data > 0.0) != (Y[i] > 0.0)
+        return [1.5 * x if wrong else x for x in X[i]]
+
+
+@pytest.mark.parametrize("batch_size", [None, 6])
+@pytest.mark.parametrize("held_out", [False, True])
+@pytest.mark.parametrize("kind", [PseudoLabels, NearestCentre, HardInputs])
+def test_examples_that_ask_the_model_ask_it_as_it_is(kind, held_out, batch_size):
+    found = []
+    for compiled in ("auto", False):
+        model = MLP(2, [3, 1], "tanh", seed=1)
+        made = kind(model)
+        pair = (made, Y) if kind is HardInputs else (X, made)
+        options = {"validation": pair} if held_out else {}
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            history = fit(
+                model, *((X, Y) if held_out else pair), loss=mse, optimizer=SGD(model.parameters(), lr=0.3), epochs=20,
+                batch_size=batch_size, seed=1, compiled=compiled, **options,
+            )  # fmt: skip
+        found.append((history.loss, history.validation_loss, model.state_dict()))
+    assert found[0] == found[1]
+    assert not held_out or found[0][1]
+
+
 class Anchored:
     """A penalty of the distance from the parameters at the start."""
 

@@ -337,6 +337,45 @@ def censored(outputs, y):
     return fsum([out * out for out, one in zip(outputs, y) if one]) if any(y) else Value(0.0)
 
 
+def by_thing(outputs, things):
+    """Outputs of two views of each thing, of which a batch may have one or none."""
+    views = {}
+    for out, thing in zip(outputs, things):
+        views.setdefault(thing, []).append(out)
+    return fsum([(v[0] - v[1]) ** 2 for v in views.values() if len(v) == 2] or [Value(0.0)])
+
+
+def tail(outputs, targets):
+    """The mean of the largest hundredth of the losses."""
+    losses = sorted(((out - 1.0) ** 2 for out in outputs), key=lambda one: -one.data)
+    return fsum(losses[: len(losses) // 100] or [Value(0.0)])
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "batch_size"),
+    [
+        (by_thing, [i // 2 for i in range(200)], None),
+        (by_thing, [i // 2 for i in range(200)], 20),
+        (by_thing, [i % 100 for i in range(200)], None),
+        (by_thing, [i % 100 for i in range(200)], 20),
+        (tail, [0.0] * 200, None),
+        (tail, [0.0] * 200, 100),
+    ],
+)
+def test_loss_of_several_examples_of_many_is_trained(loss, targets, batch_size):
+    X = [[math.sin(i), math.cos(3 * i)] for i in range(200)]
+    found, sizes = [], []
+    noted = lambda outputs, targets: sizes.append(len(outputs)) or loss(outputs, targets)
+    for compiled in ("auto", False):
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # that it is not compiled
+            history = fit(
+                MLP(2, [1], seed=1), X, targets, loss=noted, epochs=2, seed=1, batch_size=batch_size, compiled=compiled
+            )
+        found.append(history.loss)
+    assert found[0] == found[1]
+    assert max(sizes) <= (batch_size or 200)
+
+
 @pytest.mark.parametrize("loss", [ranking, between, censored])
 @pytest.mark.parametrize("labels", [[0] * 80 + [1] * 80, [0] * 199 + [1], [0, 1] * 80])
 def test_loss_of_examples_beside_each_other_is_trained_in_whatever_order_they_come(loss, labels):
