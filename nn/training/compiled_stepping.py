@@ -78,11 +78,12 @@ class CompiledSteps(Steps):
         They are looked at with the parameters moved a little, since one that begins at 0 would hide what it multiplies.
         """
         few = examples.batch(examples.telling(CHECKED))
-        self._check_history(few, with_state)
+        keeps = self._check_history(few, with_state)
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
             if not self.task.loss_is_known:
                 self._check_single(few)
-            evaluated(self.model, few.x, few.y, self.task.loss)  # what is made in a first call is made of numbers
+            if keeps:
+                evaluated(self.model, few.x, few.y, self.task.loss)  # what a first call makes is made of numbers
             one = [part.take([0]) for part in few.arrays]
             lowering = self.program.specialize(*one).lowering  # traced with parameters as they are
             read = lowering.variables[lowering.arguments :]
@@ -95,8 +96,11 @@ class CompiledSteps(Steps):
                 numbers = [value.number for value in read]
                 self.probe = given, read, numbers, self._loss_of(given, read, numbers)
 
-    def _check_history(self, few: Examples, with_state: bool) -> None:
-        """Raise ValueError where the model or the loss depends on earlier calls, of which a program makes none."""
+    def _check_history(self, few: Examples, with_state: bool) -> bool:
+        """Raise ValueError where the model or the loss depends on earlier calls, of which a program makes none.
+
+        Return whether they keep anything of a call.
+        """
         pairs, loss = [*zip(few.x, few.y, strict=True)], self.task.loss
         generators = generators_of(self.model, loss)
 
@@ -105,15 +109,17 @@ class CompiledSteps(Steps):
             with chance_restored(generators, lambda: loss([self.model(inputs[0])], [targets[0]])):
                 return evaluated(self.model, inputs, targets, loss)
 
-        for count in {1, len(pairs) // 2}:
-            by_result, by_state = history_of(call, pairs[:count], pairs[count:], self.model, loss)
+        for count in (1, len(pairs) // 2):
+            keeps, adds_up, by_result = history_of(call, pairs[:count], pairs[count:], self.model, loss)
+            if not keeps:
+                return False
             if by_result:
                 raise ValueError(f"what is computed depends on what was kept of earlier calls; {CHANGING}")
-            if by_state and with_state:
+            if adds_up and with_state:
                 raise ValueError(
-                    f"what is kept adds up over the calls, as a count or a list does, and is not of the last; "
-                    f"{CHANGING}"
+                    f"what is kept adds up over the calls, as a count or a list does, not that of the last; {CHANGING}"
                 )
+        return True
 
     def _check_single(self, examples: Examples) -> None:
         """Raise ValueError where a loss that is defined for several examples is not for one by itself."""

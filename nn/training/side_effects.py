@@ -83,17 +83,17 @@ def things_held(*things: Any) -> Iterator[Any]:
     yield from opened.values()
 
 
-def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) -> tuple[bool, bool]:
-    """Return whether what a call returns, and what these things keep of it, depends on the call before it.
+def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) -> tuple[bool, bool, bool]:
+    """Return whether these things keep anything of a call; and whether that, and its result, depends on an earlier one.
 
-    It is called for `then` alone, and once more after `first`. Everything is put back. Where it raises, neither is
+    It is called for `then` alone, and once more after `first`. Everything is put back. Where it raises, nothing is
     known.
 
     >>> total, last = [0.0], {}
     >>> def adding(x):
     ...     total[0] += x
     >>> history_of(adding, 1.0, 2.0, total), history_of(last.update, {"x": 1.0}, {"x": 2.0}, last)
-    ((False, True), (False, False))
+    ((True, True, False), (True, False, False))
     """
     known: dict[int, Any] = {}
     for _ in _places(things, known):  # what was there before is known by itself
@@ -105,11 +105,11 @@ def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) 
                 *_, result = map(call, given)
                 found.append(_recorded([result], known))
         except Exception:  # of the user's code, whose error is raised in training
-            return False, False
+            return True, False, False
         if not changed:
-            return False, False
+            return False, False, False
         kept.append({_key(place): _recorded(now, known) for place, now in changed})
-    return found[0] != found[1], kept[0] != kept[1]
+    return True, kept[0] != kept[1], found[0] != found[1]
 
 
 def _key(place: Any) -> Any:
