@@ -131,12 +131,13 @@ def _numpy() -> Any:
 
 
 def generators_of(*things: Any) -> list[Access]:
-    """Return the generators that a model, a loss or examples lead to, by attributes, containers and variables."""
+    """Return the generators that a model, a loss or examples lead to, by attributes, containers and closures."""
     numpy = _numpy()
     kinds: tuple[type, ...] = (random.Random,)
     if numpy is not None:
         kinds += numpy.random.RandomState, numpy.random.Generator
-    return [_access(part) for part in things_held(*things) if isinstance(part, kinds)]
+    found = [part for part in things_held(*things) if issubclass(type(part), kinds)]
+    return [_access(part) for part in found if not isinstance(part, random.SystemRandom)]  # which has no state
 
 
 def _access(thing: Any) -> Access:

@@ -14,6 +14,7 @@ from typing import Any
 import autograd
 from autograd import Value, no_grad
 from nn.data.random_state import chance_restored, generators_of
+from nn.training._places import global_variables
 from nn.training._purity import is_pure
 from nn.training._separability import CHANGING, NO_MEAN, check_separable, is_same, refusal
 from nn.training.clipping import clipped
@@ -103,6 +104,7 @@ class CompiledSteps(Steps):
         """
         pairs, loss = [*zip(few.x, few.y, strict=True)], self.task.loss
         generators = generators_of(self.model, loss)
+        things = self.model, loss, *global_variables(self.model, loss)
 
         def call(some: Sequence[tuple[Any, Any]]) -> Any:
             inputs, targets = zip(*some, strict=True)
@@ -110,7 +112,7 @@ class CompiledSteps(Steps):
                 return evaluated(self.model, inputs, targets, loss)
 
         for count in (1, len(pairs) // 2):
-            keeps, adds_up, by_result = history_of(call, pairs[:count], pairs[count:], self.model, loss)
+            keeps, adds_up, by_result = history_of(call, pairs[:count], pairs[count:], *things)
             if not keeps:
                 return False
             if by_result:

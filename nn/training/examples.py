@@ -6,7 +6,7 @@ import hashlib
 import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from nn.data.random_state import chance_restored, generators_of
 from nn.training.checks import plain
 from nn.training.metrics import Metric
 from nn.training.side_effects import state_restored
-from nn.training.splits import Data, Rows
+from nn.training.splits import Data, Rows, is_stored
 
 MANY_INPUTS = 500  # inputs for which it pays to compile a model
 COMPARED = 10  # of these, by which the compiled model is compared with the eager one
@@ -32,6 +32,7 @@ class Examples:
     targets: Data
     arrays: tuple[Any, ...] = ()
     rows: Sequence[int] | None = None
+    known: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False)  # what `telling` has returned
 
     def batch(self, rows: Sequence[int] | None) -> Examples:
         """Return the examples of these numbers; None stands for all."""
@@ -52,7 +53,7 @@ class Examples:
     @property
     def generated(self) -> list[Data]:
         """Inputs and targets of a class of one's own, which may return others when it is asked again."""
-        return [part for part in (self.inputs, self.targets) if not _is_kept(part)]
+        return [part for part in (self.inputs, self.targets) if not is_stored(part)]
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -87,6 +88,11 @@ class Examples:
         >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).telling(3)
         [0, 7, 3, 6]
         """
+        if count not in self.known:
+            self.known[count] = self._telling(count)
+        return self.known[count]
+
+    def _telling(self, count: int) -> list[int]:
         size = len(self.targets)
         firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
         lengths = {_length(x): i for i, x in reversed(list(enumerate(self.inputs)))}
@@ -107,13 +113,7 @@ def _digest(thing: Any) -> bytes | None:
 
 def _as_given(part: Data) -> Any:
     """Return what holds the numbers of examples: itself, or its rows, which a class of one's own may have elsewhere."""
-    return part if _is_kept(part) and not isinstance(part, Rows) else [part[i] for i in range(len(part))]
-
-
-def _is_kept(part: Data) -> bool:
-    """Whether a plain list or tuple, or an array, holds the examples, or has them among its rows."""
-    kind = type(part.data if isinstance(part, Rows) else part)
-    return kind in (list, tuple) or hasattr(kind, "__array__")
+    return part if is_stored(part) and not isinstance(part, Rows) else [part[i] for i in range(len(part))]
 
 
 def _length(x: Any) -> int:

@@ -15,6 +15,7 @@ from autograd import Value
 from autograd.callers import warn
 from autograd.engine import modes, topological_order
 from nn.data.random_state import chance_restored, generators_of
+from nn.training._places import global_variables
 from nn.training._separability import NO_MEAN
 from nn.training.checks import is_function
 from nn.training.compiled_stepping import CompiledSteps
@@ -96,7 +97,6 @@ class TrainingRun:
         self.restore_best = restore_best
         self.best: Any = None
         self.calls_back = bool(self.callbacks) or not (stop is None or type(stop) is Stop)
-        self.tried: Sequence[Any] = ()  # what is called before training, and keeps nothing of that
         self.may_differ = False  # whether examples come from a class of one's own
         self.digests: list[Any] = []  # of the examples, where something may change them
         self.epoch = 1
@@ -110,6 +110,8 @@ class TrainingRun:
             self._choose(Examples(X, y), None if held_out is None else Examples(*held_out), compiled)
             for self.epoch, batches in enumerate(epochs, 1):
                 self._train(batches)
+                self._check_reached(2)
+            self._check_reached(1)
             history.stopped = f"all {len(history.loss)} epochs done"
         except _StoppedError as reason:
             history.stopped = f"{reason} in epoch {self.epoch}"
@@ -144,16 +146,16 @@ class TrainingRun:
         generated = [data for part in parts for data in part.generated]
         self.may_differ = bool(generated)
         self.steps.begin()
-        self.tried = (self.steps.model, self.steps.task.loss, *generated)
-        self.generators = generators_of(*self.tried)
+        optimizer, model, loss = self.steps.optimizer, self.steps.model, self.steps.task.loss
+        tried = model, loss, *global_variables(model, loss)
+        self.generators = generators_of(model, loss, *generated)
         with self._trial() as drawn:
             if compiled is False and not self.steps.task.loss_is_known:
                 return  # a function of one's own is called once in a step, and never else
-            with state_restored(*self.tried, wholly=True):
+            with state_restored(*tried, wholly=True):
                 can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
                 self.steps.warn_of_probabilities(examples)
                 # A callback may let it depend on them later.
-                optimizer, model, loss = self.steps.optimizer, self.steps.model, self.steps.task.loss
                 by_example = bool(self.callbacks) or trains(optimizer, model, loss, examples)
             self.steps.hears_metric = False
             if compiled is False or None in can_compile:
@@ -164,8 +166,6 @@ class TrainingRun:
             def compile_steps() -> None:
                 if not by_example:
                     raise ValueError(f"the loss of an example by itself depends on no parameter; {NO_MEAN}")
-                if self.may_differ:
-                    self._check_fixed(parts)
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 self.data = steps.data(examples)
@@ -175,18 +175,20 @@ class TrainingRun:
                     raise ValueError(f"the loss is not defined for a few of the examples, or equal outputs; {NO_MEAN}")
                 self.steps, self.history.compiled = steps, True
                 self.digests = self._digests()
+                if self.may_differ:
+                    self._check_fixed(parts)
 
-            self._try(compile_steps, drawn)
+            with state_restored(*tried, wholly=lambda: self.steps is self.eager):
+                self._try(compile_steps, drawn)
 
     def _check_fixed(self, parts: Sequence[Examples]) -> None:
         """Raise ValueError where examples are others when they are read again, with other parameters."""
         from autograd.compiler.function import assigned
 
         parameters, rng = self.steps.optimizer.parameters, random.Random(0)
-        before = [part.digests() for part in parts]
         with assigned(parameters, [rng.gauss(0.0, 1.0 + abs(parameter.data)) for parameter in parameters]):
             try:
-                are_same = before == [part.digests() for part in parts]
+                are_same = self.digests in ([], [part.digests() for part in parts])
             except Exception:  # of the model, at such parameters
                 are_same = False
         if not are_same:
@@ -197,13 +199,10 @@ class TrainingRun:
 
     def _try(self, compile_steps: Callable[[], None], drawn: Callable[[], bool]) -> None:
         """Compile; where that fails and need not succeed, say why, and go on with steps on Values."""
-        failed = True
         try:
-            with state_restored(*self.tried, wholly=lambda: failed):
-                compile_steps()
-                if drawn():
-                    raise ValueError("the model or the loss draws random numbers, which a program would repeat")
-                failed = False
+            compile_steps()
+            if drawn():
+                raise ValueError("the model or the loss draws random numbers, which a program would repeat")
         except (ImportError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             if not self.may_fall_back:
                 raise
@@ -231,8 +230,6 @@ class TrainingRun:
                 self.shown.step(count, len(batches))
                 if isinstance(self.stop, Stop) and (reason := self.stop.time_is_up(self.begin)):
                     raise _StoppedError(reason)
-        if self.epoch == 1 and not (steps.reached or self.callbacks) and steps.optimizer.steps_by_rule:
-            raise untrained(steps.optimizer, steps.model)
         score = None
         if self.held_out is not None:
             if isinstance(steps, CompiledSteps) and not steps.on_arrays:
@@ -251,6 +248,14 @@ class TrainingRun:
             self.best = self.epoch, score.loss, steps.snapshot()
         if reason := self._hooks():
             raise _StoppedError(reason)
+
+    def _check_reached(self, epochs: int) -> None:
+        """Raise ValueError where the loss has depended on no parameter in so many epochs."""
+        steps = self.steps
+        trained = steps.reached or self.callbacks or not steps.optimizer.steps_by_rule  # a callback may change that
+        if len(self.history.loss) == epochs and not trained:
+            steps.undo()
+            raise untrained(steps.optimizer, steps.model)
 
     def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
         """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""

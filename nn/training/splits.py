@@ -40,7 +40,10 @@ class Rows(Sequence[Any]):
 
 
 def as_sequence(data: Any, asker: str = "fit") -> Data:
-    """Return a sequence as it is, and a table or column of pandas or polars, with its examples in rows, as an array."""
+    """Return a list or array as it is, and a table or column of pandas or polars, its examples in rows, as an array.
+
+    A sequence of another class is read by its length, since it need not raise IndexError at its end.
+    """
     if hasattr(data, "to_numpy"):
         return data.to_numpy()  # type: ignore[no-any-return]
     remedy = how_to_list(data)
@@ -48,7 +51,18 @@ def as_sequence(data: Any, asker: str = "fit") -> Data:
     if remedy or not is_sequence:
         found = f"{with_article(data)}; {remedy or 'write list(...)'}"
         raise TypeError(f"{asker} takes examples and targets in sequences, got {found}")
-    return data  # type: ignore[no-any-return]
+    return data if is_stored(data) else Rows(data, range(len(data)))
+
+
+def is_stored(data: Data) -> bool:
+    """Whether a plain list or tuple, or an array, holds data, or has it among its rows, as no class of one's own does.
+
+    >>> is_stored(Rows([1.0, 2.0], [1])), is_stored(range(3))
+    (True, False)
+    """
+    while isinstance(data, Rows):
+        data = data.data
+    return type(data) in (list, tuple) or hasattr(type(data), "__array__")
 
 
 def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:

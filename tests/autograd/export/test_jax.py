@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autograd as ad
 import autograd.export.jax as jax_export
-from autograd import Value, compile, dot, fsum, gradients, sin, tanh
+from autograd import Value, compile, dot, fsum, gradients, operation, sin, tanh
 from autograd.export import _scans, to_jax
 from tests.autograd.compiler.recurrences import BLOCKS, leaf_count, recurrence
 from tests.autograd.export.rows import (
@@ -194,6 +195,44 @@ def test_loop_that_reads_its_results_out_of_step_is_unrolled(monkeypatch):
     program = compile(f)
     value, gradient = program.value_and_grad([0.3, 0.9])
     assert by_jax(to_jax(program), [0.3, 0.9]) == pytest.approx([value, *gradient], rel=1e-12)
+
+
+@pytest.mark.parametrize("states", [1, 2, 3])
+@pytest.mark.parametrize("delay", [1, 2, 9, 10, 11])  # repetitions before the one that reads
+def test_all_results_of_a_scan_are_read_in_any_order(monkeypatch, states, delay):
+    monkeypatch.setattr(_scans, "SEARCHED", 0)
+    monkeypatch.setattr(jax_export, "NARROW", 10**9)
+
+    def f(x):
+        rows = [[*x]] * delay
+        for k in range(11):
+            beside = rows[-1 - k % 2] if delay < 9 else [0.0] * states
+            rows.append([sin(rows[-delay][i] + 0.5 * beside[i - 1]) for i in range(states)])
+        rows = rows[::-1] + rows[::3]
+        return fsum([y * (1.0 + 0.1 * k) for k, y in enumerate(y for row in rows for y in row)])
+
+    start = [0.3, 0.9, -0.4][:states]
+    value, gradient = compile(f).value_and_grad(start)
+    assert by_jax(to_jax(compile(f).specialize(start)), start) == pytest.approx([value, *gradient], rel=1e-12)
+
+
+def test_operand_that_is_constant_has_no_part_in_a_derivative(form):
+    powr = operation("powr", lambda x, n: x**n, lambda y, x, n: n * x ** (n - 1.0), lambda y, x, n: y * ad.log(x))
+    for f, x in ((lambda x: 0.0 ** x[0], 0.5), (lambda x: powr(x[0], 3.0), -0.7), (lambda x: powr(x[0], 2.0), 0.0)):
+        program = compile(f).specialize([x])
+        wanted = ad.grad(f)([x])
+        assert jax.jacfwd(to_jax(program))(np.array([x])).tolist() == wanted
+        assert jax.grad(to_jax(program))(np.array([x])).tolist() == wanted
+
+
+def test_own_operation_may_leave_operands_out(form):
+    one = operation("one", lambda x: 1.0, lambda y, x: 0.0)
+    first = operation("first", lambda x, z: x, lambda y, x, z: 1.0, lambda y, x, z: 0.0)
+    several = [lambda x: [one(a) * a for a in x], lambda x: fsum([one(a) for a in x]), lambda x: [*map(one, x)]]
+    for f in (lambda x: one(x[0]) + 2.0 * x[1], lambda x: first(3.0, x[0]) * x[1], *several):
+        program = compile(f).specialize([0.5, 2.0])
+        found = jax.vmap(jax.jit(to_jax(program)))(np.array([[0.5, 2.0], [1.0, -1.0]]))
+        assert np.ravel(found).tolist() == np.ravel([f([0.5, 2.0]), f([1.0, -1.0])]).tolist()
 
 
 def test_results_that_are_constant_are_there(form):

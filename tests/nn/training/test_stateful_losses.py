@@ -2,9 +2,13 @@
 
 import math
 import random
+import threading
+import time
 import warnings
+import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from autograd import Value, mean
@@ -84,6 +88,72 @@ class Scaled:
         return squares(outputs, targets) / self.scale
 
 
+def relative_in_an_array():
+    first = np.full(2, math.nan)
+
+    def loss(outputs, targets):
+        total = squares(outputs, targets)
+        if math.isnan(first[1]):
+            first[1] = total.data
+        return total / first[1]
+
+    return loss
+
+
+def relative_in_a_default():
+    def loss(outputs, targets, first=[]):  # noqa: B006
+        total = squares(outputs, targets)
+        if not first:
+            first.append(total.data)
+        return total / first[0]
+
+    return loss
+
+
+def relative_in_a_keyword():
+    def loss(outputs, targets, *, kept={}):  # noqa: B006
+        total = squares(outputs, targets)
+        return total / kept.setdefault("first", total.data)
+
+    return loss
+
+
+def relative_by_a_method():
+    first = []
+    add = first.append
+
+    def loss(outputs, targets):
+        total = squares(outputs, targets)
+        if not add.__self__:
+            add(total.data)
+        return total / add.__self__[0]
+
+    return loss
+
+
+def by_helper(total):
+    BOX.setdefault("first", total.data)
+    return total / BOX["first"]
+
+
+BOX = {}
+
+
+def relative_by_a_helper():
+    BOX.clear()
+    return lambda outputs, targets: by_helper(squares(outputs, targets))
+
+
+def running_mean_in_place():
+    centre = np.zeros(1)
+
+    def loss(outputs, targets):
+        centre[:] = 0.9 * centre + 0.1 * math.fsum(targets) / len(targets)
+        return squares(outputs, [t - float(centre[0]) for t in targets])
+
+    return loss
+
+
 class WarmedUp:
     """Has another weight in the first calls; what it counts is seen in the weight much later."""
 
@@ -121,6 +191,12 @@ LOSSES = {
     "first number in a list": relative_in_a_list,
     "first number in a namespace": relative_in_a_namespace,
     "first number in a global variable": relative_in_a_global_variable,
+    "first number in an array": relative_in_an_array,
+    "first number in a default": relative_in_a_default,
+    "first number in a default of a keyword": relative_in_a_keyword,
+    "first number by a method of a list": relative_by_a_method,
+    "first number in a global dict, by a helper": relative_by_a_helper,
+    "running mean in an array": running_mean_in_place,
     "scale of the first targets": Scaled,
     "weight by a count": lambda: WarmedUp(1),
     "weight by a count that is large": lambda: WarmedUp(60),
@@ -220,7 +296,7 @@ class Noisy:
     """Examples with noise, of a generator of their own; of a type of number."""
 
     def __init__(self, dtype=None):
-        self.rng, self.reads = random.Random(0), 0
+        self.rng = random.Random(0)
         if dtype:
             self.dtype = dtype
 
@@ -228,8 +304,7 @@ class Noisy:
         return len(X)
 
     def __getitem__(self, i):
-        self.reads += 1
-        return [x + self.rng.gauss(0.0, 0.1) + 1e-3 * self.reads for x in X[i]]
+        return [x + self.rng.gauss(0.0, 0.1) for x in X[i]]
 
 
 @COMPILED
@@ -288,6 +363,35 @@ def test_examples_that_ask_the_model_ask_it_as_it_is(kind, held_out, batch_size)
     assert not held_out or found[0][1]
 
 
+class Stream:
+    """Examples that are kept as they come."""
+
+    def __init__(self, rows):
+        self.stream, self.rows = iter(rows), []
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        while len(self.rows) <= i:
+            self.rows.append(next(self.stream))
+        return self.rows[i]
+
+
+class Cyclic(Stream):
+    """Examples of any number: there is no IndexError at the end."""
+
+    def __getitem__(self, i):
+        return X[i % len(X)]
+
+
+@COMPILED
+@pytest.mark.parametrize("loss", [mse, squares], ids=["mse", "loss of one's own"])
+def test_examples_that_are_kept_as_they_come_are_those_of_a_list(loss, compiled):
+    found = [by_fit(MLP(2, [3, 1], "tanh", seed=1), loss, rows, Y, compiled) for rows in (X, Stream(X + X), Cyclic(X))]
+    assert found[0] == found[1] == found[2]
+
+
 class Anchored:
     """A penalty of the distance from the parameters at the start."""
 
@@ -309,11 +413,99 @@ class Masked(Stateful):
         return [v * s for v, s in zip(h, self.scale)]
 
 
-def test_what_is_made_in_a_first_call_and_does_not_depend_on_it_is_compiled():
-    for make, penalty in ((Masked, None), (lambda: MLP(2, [3, 1], "tanh", seed=1), Anchored)):
+class Timed(Stateful):
+    """Keeps how long a call takes, what it needs for inputs of a length, and its last outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.cache = {}
+
+    def change(self, h):
+        begun = time.perf_counter()
+        self.cache.setdefault(len(h), [1.0] * len(h))
+        self.last, self.taken = h, time.perf_counter() - begun
+        return h
+
+
+def test_what_does_not_depend_on_earlier_calls_is_compiled():
+    for make, penalty in ((Masked, None), (Timed, None), (lambda: MLP(2, [3, 1], "tanh", seed=1), Anchored)):
         found = []
         for compiled in (True, False):
             given = {} if penalty is None else {"penalty": penalty()}
             history = fit(make(), X, Y, loss=mse, epochs=EPOCHS, compiled=compiled, **given)
             found.append(history.loss)
         assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+class Shelf(dict):
+    """A dict that a proxy may stand for."""
+
+
+SHELF = Shelf(a=1.0)
+HELD = {
+    "generator without a state": random.SystemRandom,
+    "proxy of a dict": lambda: weakref.proxy(SHELF),
+    "thread": threading.Thread,
+}
+
+
+@COMPILED
+@pytest.mark.parametrize("make", HELD.values(), ids=HELD)
+def test_models_train_whatever_they_hold(make, compiled):
+    found = []
+    for held in (None, make()):
+        model = MLP(2, [3, 1], "tanh", seed=1)
+        model.held = held
+        found.append(by_fit(model, mse, X, Y, compiled))
+    assert found[0] == found[1]
+
+
+class Loader(threading.Thread):
+    """Loads rows before they are asked for."""
+
+    def __init__(self, rows):
+        super().__init__(daemon=True)
+        self.rows, self.ready = rows, {}
+
+    def run(self):
+        for i, row in enumerate(self.rows):
+            time.sleep(1e-3)
+            self.ready[i] = row
+
+
+class Loaded(Stream):
+    def __init__(self, rows):
+        self.loader = Loader(rows)
+        self.loader.start()
+
+    def __getitem__(self, i):
+        until = time.monotonic() + 20.0
+        while i not in self.loader.ready:
+            assert time.monotonic() < until
+            time.sleep(1e-4)
+        return self.loader.ready[i]
+
+
+@COMPILED
+def test_rows_that_a_thread_loads_meanwhile_are_there(compiled):
+    found = [by_fit(MLP(2, [3, 1], "tanh", seed=1), mse, rows, Y, compiled) for rows in (X, Loaded(X))]
+    assert found[0] == found[1]
+
+
+RESULTS = {}
+
+
+class Experiment(MLP):
+    """A model whose class has more methods than training calls."""
+
+    def run(self, name):
+        RESULTS[name] = fit(self, X, Y, loss=squares, epochs=2).loss[-1]
+
+
+def test_runs_in_threads_keep_what_they_write_beside_training():
+    runs = [threading.Thread(target=Experiment(2, [3, 1], "tanh", seed=i).run, args=(i,)) for i in range(12)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert sorted(RESULTS) == list(range(12))

@@ -337,6 +337,12 @@ def censored(outputs, y):
     return fsum([out * out for out, one in zip(outputs, y) if one]) if any(y) else Value(0.0)
 
 
+def test_loss_that_is_frozen_in_its_first_epoch_trains():
+    count = itertools.count()
+    loss = lambda outputs, y: hinge(outputs, y) if next(count) else hinge(outputs, y).detach()
+    assert len(set(fit(small(), *XOR, loss=loss, epochs=3, compiled=False).loss)) > 1
+
+
 def by_thing(outputs, things):
     """Outputs of two views of each thing, of which a batch may have one or none."""
     views = {}
