@@ -570,3 +570,43 @@ def test_own_partial_that_is_complex_elsewhere_is_kept(f, slope):
     assert found.func.__name__ == "own"
     assert found.subs(symbol, 0.7).evalf() == pytest.approx(f(0.7))
     assert found.diff(symbol).subs(symbol, 0.7).evalf() == pytest.approx(slope(f(0.7), 0.7))
+
+
+class Scale:
+    kept = 2.0
+
+    def __init__(self):
+        self.number, self.value, self.listed, self.named = 2.0, Value(2.0), [2.0], {"k": 2.0}
+        self.inner = operation("inner", lambda x: self.number * x, lambda y, x: self.number)
+
+    def set(self, k):
+        self.number, self.value.data, self.listed[0], self.named["k"] = k, k, k, k
+        Scale.kept = k
+
+
+SCALED = {  # what an own operation may multiply by, which changes
+    "attribute": lambda s, x: s.number * x, "dict": lambda s, x: s.named["k"] * x,
+    "value": lambda s, x: s.value.data * x, "list": lambda s, x: s.listed[0] * x, "class": lambda s, x: s.kept * x,
+    "other operation": lambda s, x: s.inner(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("name", SCALED)
+def test_own_operation_is_read_anew_where_what_it_uses_has_changed(name, kept):
+    scale, x = Scale(), Value(3.25, "x")
+    f = SCALED[name]
+    forward = (lambda x: autograd.floor(f(scale, x))) if kept else (lambda x: f(scale, x) * x)
+    own = operation("scaled", forward, lambda y, x: f(scale, 1.0) * (1.0 if kept else 2.0 * x))
+    seen = []
+    for k in (2.0, 5.0, 2.0):
+        scale.set(k)
+        root, symbol = own(x) * 2.0, to_sympy(x)
+        found = to_sympy(root)
+        for term in (found, sympy.expand_func(found)):
+            assert float(term.subs(symbol, sympy.Rational(x.data))) == root.data
+            assert sympy.lambdify(symbol, term)(x.data) == root.data
+        assert float(found.diff(symbol).subs(symbol, sympy.Rational(x.data))) == gradients(root, [x])[0]
+        assert to_sympy(own(x) * 2.0) == found
+        seen.append(found)
+    assert seen[0] == seen[2] != seen[1]
