@@ -301,10 +301,13 @@ class _SymPy(Kind):
         return self.sympy.Rational(over, under) if under < 2**20 else self.sympy.Float(number)
 
     def word(self, name: str) -> Any:
-        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "ceil": "ceiling", "psi": "polygamma"}
-        if name in renamed:
-            return getattr(self.sympy, renamed[name])
-        return ARITHMETIC.get(name) or getattr(self.sympy, name, None)
+        sympy = self.sympy
+        others = {
+            **{"abs": sympy.Abs, "max": sympy.Max, "min": sympy.Min, "ceil": sympy.ceiling, "psi": sympy.polygamma},
+            "expm1": lambda x: sympy.exp(x) - 1,
+            "hyp0f1": lambda b, x: sympy.hyper([], [b], x),
+        }
+        return others.get(name) or ARITHMETIC.get(name) or getattr(sympy, name, None)
 
     def check(self, result: Any) -> Any:
         return self.sympy.sympify(self.one_of((self.sympy.Expr, int, float), result))

@@ -245,10 +245,11 @@ def test_arrays_floats_and_values_have_what_the_engine_has():
 
 
 def test_symbols_have_the_numbers_of_every_row():
+    refused = rules.normal_ratio.name  # of whose derivative SymPy has no word
     for row in ROWS:
         for root, leaves in graphs(row, random.Random(6), 2):
             symbols = {leaf: sympy.Symbol(f"x{i}", real=True) for i, leaf in enumerate(leaves)}
-            if (found := evaluated(row, root, symbols, ENCLOSED)) is None:
+            if (found := evaluated(row, root, symbols, {row.name} - {refused})) is None:
                 break
             value, gradient = found
             at = {symbol: sympy.Float(leaf.data) for leaf, symbol in symbols.items()}
