@@ -152,6 +152,18 @@ class _Complex(Kind):
     def check(self, result: Any) -> Any:
         return complex(result)
 
+    def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        try:
+            found = super().apply(row, numbers)
+        except ValueError as error:
+            if row.domain and not isinstance(row, NAry):
+                raise
+            at = ", ".join(map(str, numbers))
+            raise ValueError(f"{row.name} is undefined, or beyond the range of floats on the way, at {at}") from error
+        if not (cmath.isfinite(found) or is_own(row) or row in rules.UNLISTED) and all(map(cmath.isfinite, numbers)):
+            raise row.explain(OverflowError(), numbers)
+        return found
+
 
 def _complex_log1p(z: complex) -> complex:
     return 2.0 * cmath.atanh(z / (2.0 + z)) if abs(z) < 0.5 else cmath.log(1.0 + z)
