@@ -12,7 +12,24 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, exp, fsum, grad, log, minimum, operation, rules, sin, softplus, tanh, where
+from autograd import (
+    Value,
+    compile,
+    exp,
+    fsum,
+    grad,
+    log,
+    minimum,
+    operation,
+    rules,
+    sigmoid,
+    sign,
+    sin,
+    softmax,
+    softplus,
+    tanh,
+    where,
+)
 from autograd.export import load_torch_state, to_torch
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.functions import flatten
@@ -218,7 +235,15 @@ def test_number_beyond_single_precision_is_infinite_there():
 # Networks as torch.nn.Sequential
 
 
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, None, pytest.param(lambda z: sin(z) * 0.5 + z, id="own")])
+OWN_ACTIVATIONS = {
+    "a formula": lambda z: sin(z) * 0.5 + z, "straight through": lambda z: z + (sign(z) - z).detach(),
+    "a detached factor": lambda z: z * sigmoid(z).detach(), "of a detached number": lambda z: softplus(z.detach()) + z,
+    "a probability": lambda z: softmax([z, 1.0, 0.0])[0], "a derivative": lambda z: grad(tanh)(z),
+}  # fmt: skip
+OWN = [pytest.param(f, id=name) for name, f in OWN_ACTIVATIONS.items()]
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, None, *OWN])
 def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(activation):
     model = settled(nn.MLP(3, [4, 4, 2], activation=activation, output=activation))
     net = to_torch(model).to(DEVICE)
@@ -285,6 +310,7 @@ def test_whole_network_is_made_of_modules_of_pytorch():
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert to_torch(nn.Neuron(2, "tanh"))[1].__class__ is torch.nn.Tanh
     assert len(to_torch(nn.Layer(2, 3, None))) == 1
+    assert to_torch(nn.Neuron(2, lambda z: z.detach()))(tensor([1.0, 2.0])).requires_grad is False
     own = nn.MLP(2, [3, 1], activation=lambda x: x * tanh(softplus(x)) + x**2)
     assert "(1): Elementwise(x * tanh(softplus(x)) + x ** 2.0)" in repr(to_torch(own))
 
