@@ -23,7 +23,7 @@ class FunctionsOfTorch:
         self.names = names
         self._known: dict[Operation, str] = {}
         self.dialect = replace(TORCH, call=self._call)
-        self.inside = replace(self.dialect, literal=lambda number: f"x0.new_full((), float('{number!r}'))")
+        self.inside = replace(self.dialect, literal=lambda number: f"literal(float('{number!r}'), x0)")
 
     def _call(self, operation: Operation, operands: Sequence[str]) -> str:
         if operation not in self._known:
@@ -71,6 +71,8 @@ class FunctionsOfTorch:
             def setup_context(context: Any, inputs: Any, output: Any) -> None:
                 context.save_for_backward(output, *inputs)
                 context.save_for_forward(output, *inputs)
+                # A constant has no tangent then: one of 0, times a slope that is nan or infinite, would be nan.
+                context.set_materialize_grads(False)
 
             @staticmethod
             def vmap(info: Any, dimensions: Sequence[int | None], *operands: Any) -> tuple[Any, int]:
@@ -103,7 +105,7 @@ class FunctionsOfTorch:
 
         def applied(*given: Any) -> Any:
             first = next(x for x in given if isinstance(x, self.torch.Tensor))
-            operands = [x if isinstance(x, self.torch.Tensor) else first.new_full((), x) for x in given]
+            operands = [x if isinstance(x, self.torch.Tensor) else self.names["literal"](x, first) for x in given]
             # torch.export takes no `Composed` under vmap, and keeps the values only where nothing is differentiated.
             values = exporting() and all(level.key() == level.key().Vmap for level in levels() or ())
             return function(*operands) if values else Composed.apply(*operands)

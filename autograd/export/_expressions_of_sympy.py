@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
@@ -13,7 +12,7 @@ import sympy
 
 from autograd.engine import Constant, Value
 from autograd.export._functions_of_sympy import Written
-from autograd.export._own_derivatives import are_derivatives_of_formula
+from autograd.export._own_derivatives import are_derivatives_of_formula, structure
 from autograd.export._own_operation import formula_of, partials_of
 from autograd.export._words_of_sympy import MEMBERS, SYMPY_WORDS, number_of
 from autograd.functions.evaluation import check_choices
@@ -22,7 +21,7 @@ from autograd.rules import Expression, Operation, composition, identifier, is_ow
 
 _dummies: WeakValueDictionary[int, Any] = WeakValueDictionary()  # by the ids of leaves, each of which its symbol holds
 _counter = itertools.count(1)
-REMEMBERED = 10_000  # leaves whose symbol, by their label, was asked for
+REMEMBERED = 10_000  # leaves whose symbol, by their label, was asked for, and functions of one's own operations
 _asked: dict[int, tuple[Value, str]] = {}
 
 
@@ -119,14 +118,26 @@ def _first(operation: Operation) -> Operation:
     return _firsts.setdefault((operation.name, *map(id, (operation.forward, *partials))), operation)
 
 
-@lru_cache(maxsize=1024)
+_made: dict[Any, Callable[..., Any]] = {}  # by operations and what they compute, so that equal terms have one class
+
+
 def _own_function(operation: Operation) -> Callable[..., Any]:
-    """Return what writes a user's own operation: as its formula, if the derivatives of this are its partials.
+    """Return what writes a user's own operation, whose functions are read anew, as what they use may have changed."""
+    slopes = partials_of(operation, "as symbols")
+    term = formula_of(operation, list(map(symbol, range(len(slopes)))), "as symbols")
+    key = operation, structure(term, slopes)[0]
+    if key not in _made:
+        _made[key] = _function_of(operation, term, slopes)
+        if len(_made) > REMEMBERED:
+            _made.pop(next(iter(_made)), None)
+    return _made[key]
+
+
+def _function_of(operation: Operation, term: Any, slopes: Sequence[Any]) -> Callable[..., Any]:
+    """Return what writes an operation: as its formula, the term, if the derivatives of this are its partials.
 
     Otherwise it is a function that has them, and is its formula of numbers and in `expand_func`.
     """
-    slopes = partials_of(operation, "as symbols")
-    term = formula_of(operation, list(map(symbol, range(len(slopes)))), "as symbols")
 
     def formula(*operands: Any) -> Any:
         return _computed(term, dict(enumerate(operands)))

@@ -137,10 +137,15 @@ def _number(condition: Any, like: Any) -> Any:
     return condition.to(like.dtype)
 
 
+def _literal(number: float, like: Any) -> Any:
+    """Return a number as a tensor such as another; infinite where that is of single precision and it is too large."""
+    return torch.tensor(number, dtype=torch.float64).to(like)
+
+
 TORCH_FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__.removeprefix("_"): function
     for function in (
         *(_cbrt, _sech2, _cathetus, _asinh, _acosh, _expm1, _tanh, _sigmoid, _logsumexp, _atan, _logaddexp, _softplus),
-        *(_silu, _erf, _erfc, _gelu, _maximum, _minimum, _clip, _elu, _number),
+        *(_silu, _erf, _erfc, _gelu, _maximum, _minimum, _clip, _elu, _number, _literal),
     )
 }

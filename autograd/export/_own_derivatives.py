@@ -20,13 +20,19 @@ KINKED = {  # rows, and families, that bend or jump
 
 def are_derivatives_of_formula(operation: Operation, term: Any, slopes: Sequence[Any]) -> bool:
     """Whether slopes, the partial derivatives as expressions, are those of a formula, the term, wherever it bends."""
-    return _have_no_other_kinks(term, slopes) and _are_derivatives(operation, _numbers_in([term, *slopes]))
+    _, kinks, others = structure(term, slopes)
+    return others <= kinks and _are_derivatives(operation, _numbers_in([term, *slopes]))
 
 
-def _have_no_other_kinks(term: Any, slopes: Sequence[Any]) -> bool:
-    """Whether slopes have only conditions, bends and jumps of a formula: others may count where no point is tried."""
-    known: dict[Any, int] = {}  # numbers of the parts, which are the same of equal ones
+def structure(term: Any, slopes: Sequence[Any]) -> tuple[tuple[Any, ...], set[int], set[int]]:
+    """Return what is equal for equal formulas and slopes, and the numbers of the kinks of both.
+
+    Kinks are conditions, bends and jumps: others than those of the formula may count where no point is tried. Equal
+    parts have one number, and operations of one's own are what they compute now.
+    """
+    known: dict[Any, int] = {}  # numbers of the parts
     done: dict[int, tuple[int, Expression]] = {}  # by the ids of parts, which are kept for that
+    own: dict[Any, int] = {}
     kinks: set[int] = set()
 
     def visit(part: Any) -> int:
@@ -36,11 +42,14 @@ def _have_no_other_kinks(term: Any, slopes: Sequence[Any]) -> bool:
             operation, operands = part.operation, part.operands
             if operation is None:
                 number = known.setdefault(part.key, len(known))
-            elif is_own(operation):
-                number = visit(formula_of(operation, operands, "as symbols"))
             else:
                 key: tuple[Any, ...] = (operation, *map(visit, operands))
-                number = known.setdefault(key, len(known))
+                if is_own(operation):
+                    if key not in own:
+                        own[key] = visit(formula_of(operation, operands, "as symbols"))
+                    number = own[key]
+                else:
+                    number = known.setdefault(key, len(known))
                 if operation in KINKED or (operation.family and operation.family[0] in KINKED):
                     kinks.add(number)
                 elif operation in (rules.where, rules.where.decided):
@@ -51,9 +60,8 @@ def _have_no_other_kinks(term: Any, slopes: Sequence[Any]) -> bool:
     known["y"] = visit(term)
     of_formula = {*kinks}
     kinks.clear()
-    for slope in slopes:
-        visit(slope)
-    return kinks <= of_formula
+    roots = tuple(map(visit, slopes))
+    return (roots, *known.items()), of_formula, kinks
 
 
 def _are_derivatives(operation: Operation, numbers: Iterable[float]) -> bool:

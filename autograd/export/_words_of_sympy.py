@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from autograd import rules
-from autograd.export._functions_of_sympy import Frozen, choice
+from autograd.export._functions_of_sympy import FloorDivision, Frozen, Modulo, choice
 from autograd.rules import Operation
 
 
@@ -96,8 +96,8 @@ SYMPY_WORDS: dict[Operation, Callable[..., Any]] = {
     rules.logaddexp: lambda a, b: sympy.log(sympy.exp(a) + sympy.exp(b)),
     rules.xlogy: lambda a, b: choice(b > 0, a * sympy.log(b), 0),
     rules.floor: _floor,
-    rules.mod: lambda a, b: a - b * _floor(a / b),
-    rules.floordiv: lambda a, b: _floor(a / b),
+    rules.mod: Modulo,
+    rules.floordiv: FloorDivision,
     rules.clip: _clip,
     rules.lgamma: lambda x: sympy.log(sympy.gamma(x) ** 2) / 2,  # of Abs the second derivative has no number
     rules.ndtr: _distribution,

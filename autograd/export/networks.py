@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,13 +90,15 @@ def _module_of(torch: Any, activation: Callable[[Any], Any]) -> Any:
     from autograd.compiler.function import CompiledFunction
     from autograd.export.torch import function_of
 
-    try:
+    term: Any = activation
+    with suppress(*UNREADABLE):  # where symbols cannot say it, as a detached number, tracing may
         term = activation(symbol("x"))
-        operand = term.operands[0] if isinstance(term, Expression) else None
-        if isinstance(operand, Expression) and operand.operation is None:
-            row, *constant = term.operation.family or [term.operation]
-            if row in MODULES:
-                return MODULES[row](torch.nn, *constant)
+    operand = term.operands[0] if isinstance(term, Expression) else None
+    if isinstance(operand, Expression) and operand.operation is None:
+        row, *constant = term.operation.family or [term.operation]
+        if row in MODULES:
+            return MODULES[row](torch.nn, *constant)
+    try:
         unknown = math.nan  # in the domain of every function
         function = torch.func.vmap(function_of(CompiledFunction(activation).specialize(unknown)))
     except UNREADABLE as error:

@@ -152,6 +152,18 @@ class _Complex(Kind):
     def check(self, result: Any) -> Any:
         return complex(result)
 
+    def apply(self, row: Operation, numbers: Sequence[Any]) -> Any:
+        try:
+            found = super().apply(row, numbers)
+        except ValueError as error:
+            if row.domain and not isinstance(row, NAry):
+                raise
+            at = ", ".join(map(str, numbers))
+            raise ValueError(f"{row.name} is undefined, or beyond the range of floats on the way, at {at}") from error
+        if not (cmath.isfinite(found) or is_own(row) or row in rules.UNLISTED) and all(map(cmath.isfinite, numbers)):
+            raise row.explain(OverflowError(), numbers)
+        return found
+
 
 def _complex_log1p(z: complex) -> complex:
     return 2.0 * cmath.atanh(z / (2.0 + z)) if abs(z) < 0.5 else cmath.log(1.0 + z)
@@ -301,10 +313,13 @@ class _SymPy(Kind):
         return self.sympy.Rational(over, under) if under < 2**20 else self.sympy.Float(number)
 
     def word(self, name: str) -> Any:
-        renamed = {"abs": "Abs", "max": "Max", "min": "Min", "ceil": "ceiling", "psi": "polygamma"}
-        if name in renamed:
-            return getattr(self.sympy, renamed[name])
-        return ARITHMETIC.get(name) or getattr(self.sympy, name, None)
+        sympy = self.sympy
+        others = {
+            **{"abs": sympy.Abs, "max": sympy.Max, "min": sympy.Min, "ceil": sympy.ceiling, "psi": sympy.polygamma},
+            "expm1": lambda x: sympy.exp(x) - 1,
+            "hyp0f1": lambda b, x: sympy.hyper([], [b], x),
+        }
+        return others.get(name) or ARITHMETIC.get(name) or getattr(sympy, name, None)
 
     def check(self, result: Any) -> Any:
         return self.sympy.sympify(self.one_of((self.sympy.Expr, int, float), result))

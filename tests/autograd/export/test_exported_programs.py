@@ -106,6 +106,10 @@ OWN = {  # operations with derivatives of their own: those of the formula would 
     "in a window": (operation("w", lambda x: x, lambda y, x: where((x > 30.0) & (x < 30.1), 2.0, 1.0)), [30.05]),
     "of a name of SymPy's": (operation("gamma", lambda x: x**0.45, lambda y, x: 0.4 * y / x), [0.7]),
     "of a small unit": (operation("charge", lambda x: 1.6e-19 * ad.floor(x), lambda y, x: 1.6e-19), [1.5]),
+    "of powers": (operation("powers", lambda x: x**3.0 + x**-1.0, lambda y, x: 3.0 * x**2.0 - x**-2.0), [-0.7]),
+    "to a power": (
+        operation("raised", lambda a, b: a**3.0 * b, lambda y, a, b: 3.0 * a**2.0 * b, lambda y, a, b: a**3.0),
+        [-0.7, 0.4]),
     "by itself": (operation("exp", lambda x: exp(x), lambda y, x: 2.0 * y), [0.4]),
     "stable": (
         operation("length", lambda a, b: sqrt(a * a + b * b), *[

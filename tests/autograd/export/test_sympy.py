@@ -35,6 +35,8 @@ from autograd.export import to_sympy
 from autograd.testing import every_operation
 from tests.autograd.export.rows import EDGES, agreeing, close, each_row, graph, higher, points, wanted
 from tests.autograd.export.samples import digits_loss, random_graphs, settled
+from tests.autograd.export.test_c import CC
+from tests.autograd.export.test_javascript import NODE
 from tests.hypothesis_profiles import max_examples
 
 sympy = pytest.importorskip("sympy")
@@ -219,6 +221,56 @@ def test_expression_is_a_function_of_numbers_in_every_language_of_sympy(name):
     again = pickle.loads(pickle.dumps(found))
     assert again == found
     assert again.diff(to_sympy(x)) == found.diff(to_sympy(x))
+
+
+DIVISIONS = {
+    "quotient": lambda a, b: a // b, "remainder": lambda a, b: a % b, "of numbers": lambda a, b: (a // b) * 2.0 + a % b,
+    "of a quotient": lambda a, b: a // b // 3.0, "in an own operation": lambda a, b: operation(
+        "folded", lambda a, b: a % b - a // b, lambda y, a, b: 1.0, lambda y, a, b: -(a // b))(a, b),
+}  # fmt: skip
+DIVISORS = [0.75, -0.75, 1.5, 49.0, -98.0, 103.0, 0.7, 2.2, -4.9, 2.5, 7.0, 0.1, 1e-3]
+MULTIPLES = [*range(-60, 61, 15), 1, 2, 3, 5, 11, 0.5, -0.25]
+
+
+@pytest.mark.parametrize("by_symbol", [False, True])
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_divisions_are_those_of_python_at_the_multiples_of_all_divisors(name, by_symbol):
+    for divisor in DIVISORS:
+        a, b = Value(0.3, "a"), Value(divisor, "b")
+        found = to_sympy(DIVISIONS[name](a, b if by_symbol else divisor))
+        symbols, given = [to_sympy(a), to_sympy(b)], [k * divisor for k in MULTIPLES]
+        known = [DIVISIONS[name](x, divisor) for x in given]
+        for modules in ("math", "numpy", "scipy"):
+            f = sympy.lambdify(symbols, found, modules)
+            assert [f(x, divisor) for x in given] == known, (modules, divisor)
+        f = sympy.lambdify(symbols, found, "mpmath")
+        assert [float(f(mpmath.mpf(x), mpmath.mpf(divisor))) for x in given] == known, divisor
+        for kind in (sympy.Float, sympy.Rational):
+            put = [found.subs(dict(zip(symbols, [kind(x), kind(divisor)]))) for x in given]
+            assert list(map(float, put)) == pytest.approx(known, rel=1e-15, abs=1e-300), (kind, divisor)
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_divisions_are_those_of_python_in_the_c_and_javascript_of_sympy(name, tmp_path):
+    c, javascript, known = [], [], []
+    for divisor in DIVISORS:
+        a = Value(0.3, "a")
+        found = to_sympy(DIVISIONS[name](a, divisor))
+        codes = sympy.ccode(found), sympy.jscode(found)
+        for x in (k * divisor for k in MULTIPLES):
+            known.append(DIVISIONS[name](x, divisor))
+            c.append(f'a = {x!r}; printf("%.17g\\n", (double) {codes[0]});')
+            javascript.append(f"a = {x!r}; console.log(String({codes[1]}));")
+    if CC:
+        includes = "#include <math.h>\n#include <stdio.h>\n"
+        (tmp_path / "f.c").write_text(f"{includes} int main() {{ double a; {' '.join(c)} }}")
+        subprocess.run([CC, tmp_path / "f.c", "-o", tmp_path / "f", "-lm"], check=True)
+        lines = subprocess.run([tmp_path / "f"], check=False, capture_output=True, text=True).stdout.split()
+        assert list(map(float, lines)) == known
+    if NODE:
+        code = f"let a; {' '.join(javascript)}"
+        lines = subprocess.run([NODE, "-"], input=code, check=True, capture_output=True, text=True).stdout.split()
+        assert list(map(float, lines)) == known
 
 
 def by_sympy(root, leaves, digits=30):
@@ -518,3 +570,43 @@ def test_own_partial_that_is_complex_elsewhere_is_kept(f, slope):
     assert found.func.__name__ == "own"
     assert found.subs(symbol, 0.7).evalf() == pytest.approx(f(0.7))
     assert found.diff(symbol).subs(symbol, 0.7).evalf() == pytest.approx(slope(f(0.7), 0.7))
+
+
+class Scale:
+    kept = 2.0
+
+    def __init__(self):
+        self.number, self.value, self.listed, self.named = 2.0, Value(2.0), [2.0], {"k": 2.0}
+        self.inner = operation("inner", lambda x: self.number * x, lambda y, x: self.number)
+
+    def set(self, k):
+        self.number, self.value.data, self.listed[0], self.named["k"] = k, k, k, k
+        Scale.kept = k
+
+
+SCALED = {  # what an own operation may multiply by, which changes
+    "attribute": lambda s, x: s.number * x, "dict": lambda s, x: s.named["k"] * x,
+    "value": lambda s, x: s.value.data * x, "list": lambda s, x: s.listed[0] * x, "class": lambda s, x: s.kept * x,
+    "other operation": lambda s, x: s.inner(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("name", SCALED)
+def test_own_operation_is_read_anew_where_what_it_uses_has_changed(name, kept):
+    scale, x = Scale(), Value(3.25, "x")
+    f = SCALED[name]
+    forward = (lambda x: autograd.floor(f(scale, x))) if kept else (lambda x: f(scale, x) * x)
+    own = operation("scaled", forward, lambda y, x: f(scale, 1.0) * (1.0 if kept else 2.0 * x))
+    seen = []
+    for k in (2.0, 5.0, 2.0):
+        scale.set(k)
+        root, symbol = own(x) * 2.0, to_sympy(x)
+        found = to_sympy(root)
+        for term in (found, sympy.expand_func(found)):
+            assert float(term.subs(symbol, sympy.Rational(x.data))) == root.data
+            assert sympy.lambdify(symbol, term)(x.data) == root.data
+        assert float(found.diff(symbol).subs(symbol, sympy.Rational(x.data))) == gradients(root, [x])[0]
+        assert to_sympy(own(x) * 2.0) == found
+        seen.append(found)
+    assert seen[0] == seen[2] != seen[1]

@@ -5,17 +5,36 @@ import pickle
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
 import nn
-from autograd import Value, compile, exp, fsum, grad, rules, sin, softplus, tanh, where
+from autograd import (
+    Value,
+    compile,
+    exp,
+    fsum,
+    grad,
+    log,
+    minimum,
+    operation,
+    rules,
+    sigmoid,
+    sign,
+    sin,
+    softmax,
+    softplus,
+    tanh,
+    where,
+)
 from autograd.export import load_torch_state, to_torch
 from autograd.export._composed_in_torch import FunctionsOfTorch
 from autograd.functions import flatten
 from tests.autograd.export.rows import (
+    ROWS,
     cases,
     check_extremes,
     check_higher,
@@ -77,6 +96,23 @@ def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(nam
         for modes in product("fr", repeat=order):
             for xs, numbers in zip(operands, of_each(derived(exported, modes, torch.func), operands), strict=True):
                 check_higher(numbers, row, order, xs)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("modes", ["f", "r", *map("".join, product("fr", repeat=2))])
+@pytest.mark.parametrize(("name", "row"), [(name, row) for name, row in ROWS if row.arity == 2], ids=str)
+def test_slope_by_an_operand_that_is_constant_counts_in_no_mode(name, row, modes):
+    for xs, position in product([*points(row)[::9], *(xs for xs in row.edges if np.isfinite(xs).all())], (0, 1)):
+
+        def f(x, xs=xs, position=position):
+            return row.apply([*xs[:position], x, *xs[position + 1 :]])
+
+        known = grad(f) if len(modes) == 1 else grad(grad(f))
+        with suppress(ValueError, ArithmeticError):
+            if np.isfinite([known(xs[position]), grad(f)(xs[position])]).all():
+                exported = to_torch(compile(f(x := Value(xs[position], "x")), wrt=[x]))
+                found = derived(lambda x: exported(x[None]), modes, torch.func)(tensor(xs[position]))  # noqa: B023
+                assert found.item() == close(known(xs[position])), (xs, position)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -187,10 +223,27 @@ def test_precision_is_that_of_the_arguments():
     assert f(torch.tensor([0.5])).dtype is torch.float32
 
 
+def test_number_beyond_single_precision_is_infinite_there():
+    own = operation("bounded", lambda x: minimum(x, 1e300), lambda y, x: minimum(1.0, 1e39))
+    power = operation("raised", lambda x, n: x**n, lambda y, x, n: n * x ** (n - 1.0), lambda y, x, n: y * log(x))
+    x = Value(0.5)
+    for root, known in ((own(x) * x, [0.25, 1.0]), (power(x, 1e300), [0.0, math.nan]), (minimum(x, 1e300), [0.5, 1.0])):
+        gradient, value = torch.func.grad_and_value(to_torch(compile(root)))(torch.tensor([0.5]))
+        assert [value.item(), gradient.item()] == close(known)
+
+
 # Networks as torch.nn.Sequential
 
 
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, None, pytest.param(lambda z: sin(z) * 0.5 + z, id="own")])
+OWN_ACTIVATIONS = {
+    "a formula": lambda z: sin(z) * 0.5 + z, "straight through": lambda z: z + (sign(z) - z).detach(),
+    "a detached factor": lambda z: z * sigmoid(z).detach(), "of a detached number": lambda z: softplus(z.detach()) + z,
+    "a probability": lambda z: softmax([z, 1.0, 0.0])[0], "a derivative": lambda z: grad(tanh)(z),
+}  # fmt: skip
+OWN = [pytest.param(f, id=name) for name, f in OWN_ACTIVATIONS.items()]
+
+
+@pytest.mark.parametrize("activation", [*ACTIVATIONS, None, *OWN])
 def test_network_of_every_activation_has_the_values_and_gradients_of_the_engine(activation):
     model = settled(nn.MLP(3, [4, 4, 2], activation=activation, output=activation))
     net = to_torch(model).to(DEVICE)
@@ -257,6 +310,7 @@ def test_whole_network_is_made_of_modules_of_pytorch():
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert to_torch(nn.Neuron(2, "tanh"))[1].__class__ is torch.nn.Tanh
     assert len(to_torch(nn.Layer(2, 3, None))) == 1
+    assert to_torch(nn.Neuron(2, lambda z: z.detach()))(tensor([1.0, 2.0])).requires_grad is False
     own = nn.MLP(2, [3, 1], activation=lambda x: x * tanh(softplus(x)) + x**2)
     assert "(1): Elementwise(x * tanh(softplus(x)) + x ** 2.0)" in repr(to_torch(own))
 
