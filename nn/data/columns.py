@@ -22,7 +22,7 @@ from nn.data.csv_reader import MINUSES, SWAPPED, Table, advice, listed_names, nu
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
-MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many
+MOST_CLASSES = 10  # a target of the whole numbers from 0 or 1 on is taken for classes up to so many
 LARGEST_CELL = 1e100  # numbers whose squares can be summed; what is larger has no mean squared error
 MOST_LINES = 40  # of a summary; tables of a thousand columns get a shorter one
 
