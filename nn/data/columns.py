@@ -326,9 +326,19 @@ def _targets(
             written = cell.translate(SWAPPED) if has_commas else cell
             raise TableError(f"{where}, row {row}: {shown(written)} is none of the classes {listed_names(kinds)}")
     y = [index[_key(cell)] for cell in cells]
-    most, count = Counter(y).most_common(1)[0]
-    described = f"{len(kinds)} classes, {count / len(y):.1%} of the rows are {shown(kinds[most])}"
+    most = most_frequent(y)
+    described = f"{len(kinds)} classes, {y.count(most) / len(y):.1%} of the rows are {shown(kinds[most])}"
     return y, kinds, f"the target: {described}{remark}"
+
+
+def most_frequent(y: Sequence[int]) -> int:
+    """Return the most frequent class, of several the first in their order.
+
+    >>> most_frequent([2, 1, 1, 2, 0])
+    1
+    """
+    counts = Counter(y)
+    return max(sorted(counts), key=counts.__getitem__)
 
 
 def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:
