@@ -25,7 +25,7 @@ from nn.training.checks import above_zero, listed, plain
 from nn.training.judging import judged_by
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.splits import Data
-from nn.training.targets import PROBABILITY_TARGETS, SIGN_TARGETS, examples_with_targets, paired
+from nn.training.targets import PROBABILITY_TARGETS, SIGN_TARGETS, examples_with_targets, paired, sum_to_one
 
 
 @judged_by(None)
@@ -156,7 +156,7 @@ def _surprisal(logits: Any, target: Any) -> Any:
     if any(isinstance(p, Value) for p in target):
         shifted, total = _shifted(logits)
         return dot(target, [where(p > 0.0, total - z, 0.0) for p, z in zip(target, shifted, strict=True)])
-    if not (all(map(PROBABILITY_TARGETS.allows, target)) and math.isclose(sum(target), 1.0, rel_tol=1e-6)):
+    if not (all(map(PROBABILITY_TARGETS.allows, target)) and sum_to_one(target)):
         raise ValueError(f"cross_entropy takes probabilities that sum to 1, got {target!r}")
     if 1 in target:
         return _surprisal_at(logits, target.index(1))

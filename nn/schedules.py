@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 
+from autograd import cos, minimum
 from autograd.rules import real
 from nn.training.checks import above_zero, whole
 
@@ -31,9 +32,11 @@ class Schedule:
 
     def __call__(self, t: int) -> float:
         """Return the learning rate of the step that comes after t steps."""
-        if t < self.warmup:
-            return self.lr * (t + 1) / (self.warmup + 1)
-        return self.after(t - self.warmup)
+        return self.before(t) if t < self.warmup else self.after(t - self.warmup)
+
+    def before(self, t: int) -> float:
+        """Return the learning rate t steps into the warm-up."""
+        return self.lr * (t + 1) / (self.warmup + 1)
 
     def after(self, t: int) -> float:
         """Return the learning rate t steps after the warm-up; every schedule has its own."""
@@ -127,8 +130,8 @@ class Cosine(Schedule):
 
     def after(self, t: int) -> float:
         """Return minimum + (lr - minimum) (1 + cos(π t / T)) / 2."""
-        wave = min(t / (self.steps - self.warmup), 1.0)
-        return self.minimum + (self.lr - self.minimum) * (1.0 + math.cos(math.pi * wave)) / 2.0
+        wave = minimum(t / (self.steps - self.warmup), 1.0)
+        return self.minimum + (self.lr - self.minimum) * (1.0 + cos(math.pi * wave)) / 2.0
 
 
 def _check_factor(factor: float) -> None:

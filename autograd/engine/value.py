@@ -291,7 +291,7 @@ class Value(Node, PeerNames, Methods["Value"]):
     def _set_grad(self, gradient: float | None) -> None:
         self.adjoint = gradient if type(gradient) is float or gradient is None else real(gradient, "Value.grad")
 
-    grad: Any = property(_get_grad, _set_grad, doc="The gradient; None, as in PyTorch, is none.")
+    grad: Any = property(_get_grad, _set_grad, doc="The gradient; None is none, and 0.0 to a step of an optimiser.")
 
     @property
     def scope(self) -> clock.scope | None:

@@ -15,7 +15,7 @@ def softmax(values: Iterable[float]) -> list[float]: ...  # type: ignore[overloa
 @overload
 def softmax(values: Iterable[Number]) -> list[Value]: ...
 def softmax(values: Iterable[Number]) -> list[Any]:
-    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they are positive and sum to 1.
+    """Return exp(x_i) / sum_j exp(x_j) for each of the values; they sum to 1, and beside inf they are nan.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
@@ -38,7 +38,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
     """Return x_i - log(sum_j exp(x_j)) for each of the values: the logarithms of their softmax.
 
     Values and gradients keep their digits however close to 1 a probability is: beside the first largest of the values,
-    the sum is 1 and small terms, and these are never added to the 1.
+    the sum is 1 and small terms, and these are never added to the 1. Of a single inf it is 0, and beside it -inf.
 
     >>> log_softmax([0.0, -50.0])
     [-1.9287498479639178e-22, -50.0]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from autograd import Constant, draw, no_grad
 from nn import plots
 from nn.app.presets import Task
+from nn.data.columns import most_frequent
 from nn.data.csv_reader import shown
 from nn.data.datasets import Dataset, standardized
 from nn.fitting import evaluate
@@ -106,13 +107,12 @@ def setback(trained: Trained, before: float, rate: float) -> str:
 
 
 def balance(trained: Trained, data: Dataset) -> str:
-    """Return what an accuracy compares with: the share of the most frequent class, and how the others fare.
+    """Return what the accuracy of held-out data compares with: the share of the most frequent class of the whole table.
 
-    The others are told where that class is so frequent that the accuracy says little about them.
+    How the others fare is told where that class is so frequent that the accuracy says little about them.
     """
-    counts = Counter(data.y)
-    most, size = counts.most_common(1)[0]
-    name = shown(data.classes[most])
+    counts, most = Counter(data.y), most_frequent([*trained.task.training.y, *data.y])
+    size, name = counts[most], shown(data.classes[most])
     line = f"always to answer {name}, the most frequent class, is right for {size / len(data.y):.1%}"
     if size < 0.7 * len(data.y):
         return line

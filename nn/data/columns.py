@@ -22,7 +22,7 @@ from nn.data.csv_reader import MINUSES, SWAPPED, Table, advice, listed_names, nu
 from nn.data.datasets import Dataset
 
 MOST_CATEGORIES = 20  # a column of more different texts is left out, unless the texts are the target
-MOST_CLASSES = 10  # a target of the whole numbers 0, 1, 2, ... is taken for classes up to so many
+MOST_CLASSES = 10  # a target of the whole numbers from 0 or 1 on is taken for classes up to so many
 LARGEST_CELL = 1e100  # numbers whose squares can be summed; what is larger has no mean squared error
 MOST_LINES = 40  # of a summary; tables of a thousand columns get a shorter one
 
@@ -326,9 +326,19 @@ def _targets(
             written = cell.translate(SWAPPED) if has_commas else cell
             raise TableError(f"{where}, row {row}: {shown(written)} is none of the classes {listed_names(kinds)}")
     y = [index[_key(cell)] for cell in cells]
-    most, count = Counter(y).most_common(1)[0]
-    described = f"{len(kinds)} classes, {count / len(y):.1%} of the rows are {shown(kinds[most])}"
+    most = most_frequent(y)
+    described = f"{len(kinds)} classes, {y.count(most) / len(y):.1%} of the rows are {shown(kinds[most])}"
     return y, kinds, f"the target: {described}{remark}"
+
+
+def most_frequent(y: Sequence[int]) -> int:
+    """Return the most frequent class, of several the first in their order.
+
+    >>> most_frequent([2, 1, 1, 2, 0])
+    1
+    """
+    counts = Counter(y)
+    return max(sorted(counts), key=counts.__getitem__)
 
 
 def _choice(where: str, cells: Sequence[str]) -> tuple[bool, str]:

@@ -26,14 +26,15 @@ def read_csv(
     r"""Return the table of a CSV file as a data set: `y` is its column `target`, X numbers made of the others.
 
     Columns of numbers stay as they are. A column of texts with up to 20 values becomes a column of 0 and 1 for each;
-    row numbers, dates, longer texts and columns that never change are left out (see `nn.data.columns`). Missing cells
-    become the median or the most frequent value, with a column of 0 and 1 beside it that marks them, or with
-    `missing="drop"` their rows are left out. `features` or `drop` name the columns to take or to leave.
+    dates, longer texts, columns that never change and row numbers, in a first column without a name or with a usual
+    one such as id, are left out (see `nn.data.columns`). Missing cells become the median or the most frequent value,
+    with a column of 0 and 1 beside it that marks them, or with `missing="drop"` their rows are left out. `features` or
+    `drop` name the columns to take or to leave.
 
-    A target of texts is a class, and so is one of two values or of the whole numbers 0, 1, 2, ... up to ten of them;
-    other numbers are a regression. `classes` says otherwise: True, False, or the names of the classes in order. A row
-    whose target is missing is left out. NA, none, - and their like say so, but where `classes` names them, or - is
-    beside +.
+    A target of texts is a class, and so is one of two whole numbers in three rows or more, or of those from 0 or 1 on
+    without a gap, up to ten of them, in a table of five times as many rows; other numbers are a regression. `classes`
+    says otherwise: True, False, or the names of the classes in order. A row whose target is missing is left out. NA,
+    none, - and their like say so, but where `classes` names them, or - is beside +.
 
     Medians and values are those of the whole table. To find them on a part for training only, as `python -m nn` does,
     split `nn.data.columns.examples(...)` first and fit an `nn.data.encoder.Encoder` on that part.

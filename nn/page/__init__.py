@@ -37,7 +37,8 @@ def playground(
 
     It shows itself in a notebook; `save("page.html")` writes it as one file that needs no network. The model itself
     stays as it is. On the page, learning rate, optimiser, batch size and regularisation can be changed, steps undone,
-    and every gradient looked into; it gives the run as a Python program, and the trained network for `load`.
+    and every gradient looked into; it gives the run as a Python program, and the trained network for `load`. A schedule
+    of your own, which is no function of `nn.schedules`, is written down for 5,000 steps; then the page asks for a rate.
 
     `features` and `classes` are names to show. Raises TypeError or ValueError where the model or the loss does not
     compile, as one that branches on a number, and for an optimiser whose rule wants floats.

@@ -21,14 +21,14 @@ from nn.data.random_state import chance_restored, generators_of
 from nn.losses import l1, l2
 from nn.modules import Module
 from nn.training.compiled_stepping import CompiledSteps
-from nn.training.examples import Examples
+from nn.training.examples import Examples, evaluated
 from nn.training.history import metric_for
 from nn.training.judging import is_known
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
 from nn.training.side_effects import state_restored
-from nn.training.stepping import EagerSteps, TrainingTask
+from nn.training.stepping import CHECKED, EagerSteps, TrainingTask
 
 MOST_NUMBERS = 2_000_000  # of data, on a page of a few dozen megabytes
 
@@ -63,6 +63,12 @@ class PagePrograms:
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")
                 if oddity := part.oddity():
                     raise ValueError(f"playground takes finite numbers, and {oddity}; leave such examples out")
+            few = examples.batch(examples.telling(CHECKED))
+            try:
+                evaluated(model, few.x, few.y, loss)
+            except OverflowError as error:
+                remedy = "give smaller examples, or a model with smaller parameters"
+                raise ValueError(f"playground begins with a finite loss, and {error}; {remedy}") from error
             if drawn():
                 raise ValueError("the model or the loss draws random numbers, which a page would repeat")
             steps = CompiledSteps(task._replace(metric=accuracy, hears_metric=False))  # with a metric: outputs too

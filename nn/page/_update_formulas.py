@@ -1,4 +1,4 @@
-"""Update formulas in JavaScript: the `rule` of an optimiser, read with symbols.
+"""Update formulas in JavaScript: the `rule` of an optimiser and the rate of a schedule, read with symbols.
 
 A rule is read as floats and arrays read it, with symbols in place of numbers: parameter, gradient and state, learning
 rate and step, and its options. Where it asks whether an option is set (`if momentum:`), it is read both ways, and the
@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from autograd import Value
+from autograd import Value, where
 from autograd.compiler.function import assigned
 from autograd.export.typed_arrays import row_functions
 from autograd.rules import Dialect, Expression, check_agrees, symbol, walk
+from nn.schedules import Schedule
 from nn.training.optimizer import Optimizer
 
 UNREADABLE_RULE = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, NotImplementedError)
@@ -107,6 +108,18 @@ def update_source(optimizer: Optimizer) -> str:
         check(known)
     lines = [*functions.definitions.values(), *body]
     return "\n".join(["(o, lr, t, theta, gradient, state) => {", *_further(lines), "}"])
+
+
+def rate_source(schedule: Schedule) -> str:
+    """Return a schedule of nn as a JavaScript function of the number of steps taken.
+
+    >>> from nn.schedules import Exponential
+    >>> print(rate_source(Exponential(0.5, 0.75, warmup=3)))
+    (t) => (+(t < 3.0) !== 0 ? (0.5 * (t + 1.0) / 4.0) : (0.5 * fn.power(0.75, t - 3.0)))
+    """
+    t: Any = symbol("t")
+    rate: Any = where(t < schedule.warmup, schedule.before(t), schedule.after(t - schedule.warmup))
+    return f"(t) => {row_functions().dialect.source(rate, str)}"
 
 
 @contextmanager

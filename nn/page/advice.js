@@ -29,7 +29,7 @@ function isFlat(training, sizes) {
 function advice(training, sizes, dead) {
   const { curve, steps, model } = training;
   const found = [];
-  const rate = short(training.rate(training.state?.steps ?? model.start.steps));
+  const rate = steps ? short(training.rate(training.state.steps - 1)) : "";
   const losses = curve.map(([, loss]) => loss);
   const [first, last] = [losses[0], losses.at(-1)];
   const lowest = Math.min(...losses);

@@ -8,6 +8,7 @@ random numbers, so the page's run is `fit`'s.
 from __future__ import annotations
 
 import inspect
+import json
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -35,7 +36,7 @@ from nn.modules import MLP, Module
 from nn.page._network import NetworkCards
 from nn.page._notebook_widget import widget_class
 from nn.page._page_programs import PagePrograms
-from nn.page._update_formulas import options_of, update_source
+from nn.page._update_formulas import options_of, rate_source, update_source
 from nn.training.checks import whole
 from nn.training.examples import Examples
 from nn.training.judging import is_known
@@ -54,7 +55,7 @@ _SCRIPTS = (
     *("settings", "contributions", "details", "overview", "controls", "playground"),
 )
 MOST_NODES = 5000  # of a graph whose derivations are shown
-_SCHEDULED = 5000  # steps of which the learning rates of a schedule are written down
+_SCHEDULED = 5000  # steps of which the learning rates of a schedule of one's own are written down
 OPTIMIZERS: list[Any] = [
     kind
     for kind in vars(optim).values()
@@ -194,6 +195,7 @@ def _source(
         found["graph"] = {"title": "loss", **nodes}
     sources = programs.sources([card.node for card in network.cards], penalty)
     updates = {type(one).__name__: update_source(one) for one in _choices(optimizer)}
+    named = ", ".join(f"{name}: {source}" for name, source in updates.items())
     return put_together(
         _HERE / "playground.html",
         title=found["title"],
@@ -203,7 +205,7 @@ def _source(
         start="\n".join(
             [
                 *sources.values(),
-                f"start({rules}, {{{', '.join(sources)}}}, {{{', '.join(f'{k}: {v}' for k, v in updates.items())}}});",
+                f"start({rules}, {{{', '.join(sources)}}}, {{{named}}}, {_schedule(optimizer)});",
             ]
         ),
     )
@@ -278,17 +280,21 @@ def _json_option(option: Any) -> Any:
 
 
 def _start(optimizer: Optimizer) -> dict[str, Any]:
-    """Return the steps and the state that the optimiser has, and of a schedule its rates, from the first step on."""
-    rates = None
-    if callable(optimizer.lr):
-        rates = optimizer.rates_after(range(optimizer.steps + _SCHEDULED))
-        while len(rates) > 1 and rates[-1] == rates[-2]:
-            rates.pop()
+    """Return the steps and the state that the optimiser has."""
     return {
         "steps": optimizer.steps,
         "state": [[json_number(float(x)) for x in s] for s in optimizer.state.values()],
-        "rates": rates,
     }
+
+
+def _schedule(optimizer: Optimizer) -> str:
+    """Return a schedule as a JavaScript function of the steps taken: its formula, or the rates of the first steps."""
+    lr: Any = optimizer.lr
+    if not callable(lr):
+        return "null"
+    if type(lr) in _SCHEDULES:
+        return rate_source(lr)
+    return f"(t) => {json.dumps(optimizer.rates_after(range(optimizer.steps + _SCHEDULED)))}[t]"
 
 
 def _unwrapped(loss: Any) -> Any:

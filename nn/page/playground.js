@@ -4,11 +4,11 @@ const FRAME = 1000 / 60;
 const STEPPING = 9; // milliseconds of a frame for steps
 
 class Playground extends Controls {
-  constructor(model, rules, programs, updates) {
+  constructor(model, rules, programs, updates, schedule) {
     super();
     this.model = model;
     this.programs = programs;
-    this.training = new Training(model, programs, updates);
+    this.training = new Training(model, programs, updates, schedule);
     this.graph = model.graph && new Graph(model.graph, rules);
     this.words = this.graph && new ExampleWords(this.graph);
     this.example = 0;
@@ -115,7 +115,7 @@ class Playground extends Controls {
   }
 }
 
-/** Open the page: called by its last script with the rules of the graph, the programs and the update formulas. */
-window.start = (rules, programs, updates) => {
-  window.playground = new Playground(JSON.parse($("graph").textContent), rules, programs, updates);
+/** Open the page: called by its last script with the rules of the graph, the programs, the update formulas and the schedule. */
+window.start = (rules, programs, updates, schedule) => {
+  window.playground = new Playground(JSON.parse($("graph").textContent), rules, programs, updates, schedule);
 };

@@ -23,7 +23,7 @@ class Settings {
       [...new Set(numbers)].sort((a, b) => a - b).map((one) => [one, name(one)]);
     const fixed = wanted.lr === null ? [] : [wanted.lr];
     const rates = sorted([...RATES, ...fixed, ...model.optimizers.map((one) => one.lr)]);
-    choice("lr", model.start.rates ? [["", "its schedule"], ...rates] : rates, wanted.lr ?? "", (value) => {
+    choice("lr", training.schedule ? [["", "its schedule"], ...rates] : rates, wanted.lr ?? "", (value) => {
       wanted.lr = value === "" ? null : Number(value);
     });
     choice(
@@ -33,7 +33,7 @@ class Settings {
       (name) => {
         wanted.optimizer = name;
         const { lr } = model.optimizers.find((one) => one.name === name);
-        wanted.lr = name === model.optimizers[0].name && model.start.rates ? null : lr;
+        wanted.lr = name === model.optimizers[0].name && training.schedule ? null : lr;
         this.settings();
         this.say(`${name}, with its learning rate ${short(lr)}`);
       },

@@ -1,5 +1,5 @@
 /* Training: the steps of nn.fit, on the same numbers in the same order. No derivative and no update formula stands
-   here: start() is given the programs and the rules of the optimisers, which Python has printed. */
+   here: start() is given the programs, the rules of the optimisers and the schedule, which Python has printed. */
 
 const KEPT_STEPS = 2000; // that can be undone, if they fit into
 const KEPT_BYTES = 64e6;
@@ -41,10 +41,11 @@ function optionOf(written) {
 }
 
 class Training {
-  constructor(model, programs, updates) {
+  constructor(model, programs, updates, schedule) {
     this.model = model;
     this.programs = programs;
     this.updates = updates;
+    this.schedule = schedule;
     this.data = new Examples(model.data, model.inputs.length, model.targets);
     this.held = model.held && new Examples(model.held, model.inputs.length, model.targets);
     this.size = model.theta.length;
@@ -54,7 +55,7 @@ class Training {
     /** What the reader has chosen; what a step takes is in the latest phase of `this.phases`. */
     this.wanted = {
       optimizer: given.name,
-      lr: model.start.rates ? null : given.lr, // none: the schedule that came with the page
+      lr: schedule ? null : given.lr, // none: the schedule that came with the page
       options: Object.fromEntries(
         model.optimizers.map(({ name, options }) => [
           name,
@@ -117,10 +118,9 @@ class Training {
     return waits ? phase.rates.at(-1)[1] : this.wanted.lr;
   }
 
-  /** The learning rate of the next step, where the optimiser has taken so many. */
+  /** The learning rate of the next step, where the optimiser has taken so many; undefined where none is written down. */
   rate(steps) {
-    const { rates } = this.model.start;
-    return this.chosenRate ?? rates[Math.min(steps, rates.length - 1)];
+    return this.chosenRate ?? this.schedule(steps);
   }
 
   beginEpoch() {
@@ -158,6 +158,7 @@ class Training {
     if (!this.gradient.every(Number.isFinite)) return this.stop(before, "the gradient is not finite");
     const { vectors, steps } = this.state;
     const rate = this.rate(steps);
+    if (rate === undefined) return this.stop(before, "no rate of the schedule is known", "choose a learning rate");
     const chosen = this.chosenRate;
     this.theta = this.theta.slice();
     this.state = { vectors: vectors.map((vector) => vector.slice()), steps: steps + 1 };
@@ -263,9 +264,9 @@ class Training {
     if (this.undoable.length > Math.min(KEPT_STEPS, KEPT_BYTES / bytes)) this.undoable.shift();
   }
 
-  stop(before, message) {
+  stop(before, message, remedy = "try a smaller learning rate") {
     Object.assign(this, before);
-    this.problem = `${message} in step ${this.steps + 1}, so it is not taken; try a smaller learning rate`;
+    this.problem = `${message} in step ${this.steps + 1}, so it is not taken; ${remedy}`;
     return false;
   }
 

@@ -37,7 +37,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     factor = _factor(norm, max_norm)
     if factor < 1.0:
         for leaf in leaves:
-            leaf.grad = (leaf.grad or 0.0) * factor
+            if leaf.grad is not None:
+                leaf.grad *= factor
     return norm
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import and_
 from typing import Any, NamedTuple, TypeAlias
 
 from autograd import Value
 from autograd.rules import real, sigmoid
 from nn.training.checks import plain
 from nn.training.splits import Data, as_sequence
+from nn.training.targets import sum_to_one
 
 Metric: TypeAlias = Callable[[Any, Any], float]
+
+_WITHOUT_TARGET = "leave examples without a target out"
 
 
 def accuracy(outputs: Data, targets: Data) -> float:
     """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
 
-    A target is the index of a class, or a probability for each class; of two classes also -1 or 1, and of a single
-    score the probability of class 1; others are a ValueError. An output that is nan is never right. A NumPy array of
-    outputs, with a row for each example, is judged at once. For several labels of an example there is
-    `binary_accuracy`.
+    A target is the index of a class; or for each class a probability, of which the largest counts, or 1 for the class
+    and -1 for the others; of two classes also -1 or 1, and of a single score the probability of class 1; others are a
+    ValueError. An output that is nan is never right. A NumPy array of outputs, with a row for each example, is judged
+    at once. For several labels of an example there is `binary_accuracy`.
 
     >>> accuracy([2.5, -0.5, 0.1, 3.0], [1, -1, -1, 1])
     0.75
@@ -126,6 +131,8 @@ def _wanted(asker: str, target: Any) -> list[float]:
 def _is_right(output: Any, target: Any) -> bool:
     scores, wanted = _scores(output), _wanted("accuracy", target)
     if len(wanted) > 1:
+        if len(wanted) != _several(len(scores)) or not _is_distribution(wanted):
+            raise _no_distribution(wanted, len(scores))
         return predicted_class(scores) == predicted_class(wanted) and not any(score != score for score in scores)
     (y,) = wanted
     if not _is_class(y, len(scores)):
@@ -141,13 +148,34 @@ def _is_class(y: Any, count: int) -> Any:
     return one_of | ((y == -1.0) & (count < 3))
 
 
+def _several(count: int) -> int:
+    """Return the number of classes of which so many scores are."""
+    return max(count, 2)
+
+
+def _is_distribution(wanted: Sequence[Any]) -> Any:
+    """Whether the targets of all classes, numbers or columns, are probabilities that sum to 1, or signs with one 1."""
+    probabilities = reduce(and_, [(y >= 0.0) & (y <= 1.0) for y in wanted]) & sum_to_one(wanted)
+    signs = reduce(and_, [abs(y) == 1.0 for y in wanted]) & (sum(wanted) == 2.0 - len(wanted))
+    return probabilities | signs
+
+
+def _no_distribution(wanted: Sequence[float], count: int) -> ValueError:
+    missing = any(y != y for y in wanted)
+    remedy = _WITHOUT_TARGET if missing else "several labels of an example are for binary_accuracy"
+    return ValueError(
+        f"accuracy takes a class, or for each of {_several(count)} classes a probability, which sum to 1, or a sign, "
+        f"of which one is 1, got [{', '.join(f'{y:g}' for y in wanted)}]; {remedy}"
+    )
+
+
 def _no_class(asker: str, y: float, count: int) -> ValueError:
     wanted, remedy = f"for {count} scores a class from 0 to {count - 1}", ""
     if count == 1:
         wanted = "for a score a class of 0 or 1, or of -1 or 1, or the probability of class 1"
         remedy = "for more classes give the scores of each, as a model returns them, not the predicted class"
     if y != y:
-        remedy = "leave examples without a target out"
+        remedy = _WITHOUT_TARGET
     return ValueError(f"{asker} takes {wanted}, got {y:g}{'; ' * bool(remedy)}{remedy}")
 
 
@@ -160,10 +188,12 @@ def _share_in_array(asker: str, right: Callable[..., Any], outputs: Any, targets
     except (TypeError, ValueError):
         raise ValueError(f"{asker} takes classes as numbers, got {targets!r}; number them from 0") from None
     count = scores.shape[1] if asker == "accuracy" else 1
-    if wanted.shape[1] == 1 or count == 1:
-        with np.errstate(invalid="ignore"):
-            odd = wanted[~_is_class(wanted, count)]
-        if odd.size:
+    with np.errstate(invalid="ignore"):
+        if asker == "accuracy" and wanted.shape[1] > 1:
+            fits = wanted.shape[1] == _several(count)
+            if (odd := wanted[~(_is_distribution([*wanted.T]) & fits)]).size:
+                raise _no_distribution(odd[0], count)
+        elif (odd := wanted[~_is_class(wanted, count)]).size:
             raise _no_class(asker, odd[0], count)
     return float(np.mean(right(scores, wanted, np)))
 

@@ -220,7 +220,10 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} defines no rule(self, lr, t)")
 
     def step(self) -> None:
-        """Change each parameter by its gradient: all of them, or, if an error occurs on the way, none."""
+        """Change each parameter by its gradient: all of them, or, if an error occurs on the way, none.
+
+        A gradient of None is 0.0, with which weight decay and momentum go on; in PyTorch the parameter stays as it is.
+        """
         self._check_parameters()
         update = self.rule(self.rate, self.steps + 1)
         state = [numbers if isinstance(numbers, list) else numbers.tolist() for numbers in self.state.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from autograd import Value
@@ -30,6 +30,15 @@ PROBABILITY_TARGETS = TargetKind(
     lambda y: isinstance(y, (int, float)) and 0.0 <= y <= 1.0,
     {-1: "write (y + 1) / 2 for classes y of -1 and 1"},
 )
+
+
+def sum_to_one(probabilities: Sequence[Any]) -> Any:
+    """Whether the probabilities of all classes, numbers or a column for each class, sum to 1.
+
+    >>> sum_to_one([0.5, 0.25, 0.25]), sum_to_one([0.5, 0.25])
+    (True, False)
+    """
+    return abs(sum(probabilities) - 1.0) <= 1e-6
 
 
 def paired(outputs: Any, targets: Any, asker: str, kind: TargetKind = REAL_TARGETS) -> Iterator[tuple[Any, Any]]:

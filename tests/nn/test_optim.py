@@ -45,6 +45,13 @@ def numbers(optimizer):
 # What a step does
 
 
+@each_optimizer
+def test_no_gradient_is_a_gradient_of_zero(kind, options):
+    make = getattr(nn, kind)
+    without, zero = (steps(make([Value(3.0)], **options), 1.0, g, 0.5, g) for g in (None, 0.0))
+    assert without == zero
+
+
 def test_step_goes_against_the_sum_of_the_gradients_until_zero_grad():
     w, b, idle = Value(3.0), Value(-1.0), Value(1.5)
     optimizer = SGD([w, b, idle], lr=0.5)
@@ -505,6 +512,8 @@ def test_short_gradients_stay_as_they_are_and_so_does_zero_beside_long_ones():
     assert both([0.0, -8.0], 4.0) == (pytest.approx([0.0, -4.0], rel=1e-6), 8.0)
     values = [Value(1.0), *with_gradients(8.0)]  # no backward() has reached the first
     assert (clip_grad_norm(values, 4.0), values[0].grad) == (8.0, 0.0)
+    values = with_gradients(None, 8.0)
+    assert (clip_grad_norm(values, 4.0), values[0].grad) == (8.0, None)
     alone = Value(1.0)
     before = alone.grad
     assert clip_grad_norm([alone], 1.0) == 0.0

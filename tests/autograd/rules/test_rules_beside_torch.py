@@ -6,11 +6,12 @@ import operator
 
 import pytest
 
-from autograd import Value, compile, rules, value_and_grad
+from autograd import Value, compile, log_softmax, rules, value_and_grad
 from autograd.rules.operation import Family, NAry
 from tests.oracle import defined
 
 torch = pytest.importorskip("torch")
+INF, NAN = math.inf, math.nan
 
 # Where PyTorch has the function under another name, or with other operands. Rows that it has not are left out.
 OTHER_NAMES = {
@@ -99,7 +100,43 @@ def test_derivatives_at_infinite_and_undefined_operands_are_those_of_pytorch(row
         assert by_autograd(row, operands) == pytest.approx(wanted, rel=1e-13, abs=0.0, nan_ok=True), operands
 
 
-@pytest.mark.parametrize("run", [lambda f: f, compile, lambda f: compile(f, backend="python")])
+RUNS = [lambda f: f, compile, lambda f: compile(f, backend="python")]
+# By row: operands, and here and in PyTorch the value and the derivatives.
+ELSEWHERE = {
+    rules.trigamma: [((INF,), (0.0, 0.0), (0.0, NAN)), ((-INF,), (NAN, NAN), (NAN, -INF))],
+    rules.power: [
+        ((0.0, -INF), (INF, -INF, 0.0), (INF, -INF, -INF)),
+        ((0.0, NAN), (NAN, 0.0, 0.0), (NAN, NAN, NAN)),
+        ((NAN, NAN), (NAN, 0.0, NAN), (NAN, NAN, NAN)),
+    ],
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("row", ELSEWHERE, **with_ids)
+def test_derivatives_that_are_not_pytorchs_are_those_that_are_documented(row, run):
+    theirs = {rules.trigamma: lambda x: torch.polygamma(1, x), rules.power: operator.pow}[row]
+    program = run(value_and_grad(row, argnums=tuple(range(len(row.partials)))))
+    for operands, ours, wanted in ELSEWHERE[row]:
+        assert by_torch(theirs, operands) == pytest.approx([*wanted], nan_ok=True)
+        value, slopes = program(*operands)
+        assert [value, *slopes] == pytest.approx([*ours], nan_ok=True), operands
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_log_softmax_of_infinite_and_undefined_operands_is_pytorchs_but_beside_one_inf(run):
+    for size, first in ((1, 0), (2, 0), (2, 1), (3, 1)):
+        program = run(value_and_grad(lambda xs, k=first: log_softmax(xs)[k]))
+        for operands in itertools.product([0.0, 3.0, INF, -INF, NAN], repeat=size):
+            wanted = by_torch(lambda *xs, k=first: torch.log_softmax(torch.stack(xs), 0)[k], operands)
+            if size > 1 and operands.count(INF) == 1 and not any(map(math.isnan, operands)):
+                top = operands.index(INF)
+                wanted = [0.0 if first == top else -INF, *((i == first) - float(i == top) for i in range(size))]
+            value, slopes = program([*operands])
+            assert [value, *slopes] == pytest.approx(wanted, rel=1e-13, abs=0.0, nan_ok=True), operands
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_logsumexp_of_infinite_and_undefined_operands_is_pytorchs_but_for_shares_beside_an_infinity(run):
     program = run(value_and_grad(rules.logsumexp))
     for size in (1, 2, 3):

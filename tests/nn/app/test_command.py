@@ -232,11 +232,22 @@ def test_accuracy_is_told_beside_the_share_of_the_most_frequent_class(tmp_path, 
     assert told in out.splitlines()
 
 
+@pytest.mark.parametrize("counts", [(30, 30), (32, 28), (28, 32), (14, 14, 13), (20, 21, 20), (17, 17, 17)], ids=str)
+def test_most_frequent_class_is_that_of_the_summary(counts, tmp_path):
+    rng = random.Random(sum(counts))
+    kinds = rng.sample([kind for kind, count in zip("pqr", counts, strict=False) for _ in range(count)], sum(counts))
+    table = write(tmp_path / "t.csv", ["a", "y"], [[rng.random(), kind] for kind in kinds])
+    out = output(table, "--target", "y", *PLAIN, "--out", tmp_path)
+    (summary,) = re.findall(r"of the rows are '(\w)'", out)
+    assert f"always to answer '{summary}', the most frequent class, is right for" in out
+
+
 @pytest.mark.parametrize("rare", [1, 5, 6, 8])
 def test_the_five_most_frequent_of_the_other_classes_are_told_one_by_one(rare):
     y = [0] * 100 + [k for k in range(1, rare + 1) for _ in range(2)]
     data = nn.datasets.Dataset([[float(k)] for k in y], y, ["x"], list("abcdefghi"[: rare + 1]))
-    told = balance(SimpleNamespace(classes=lambda data: [min(k, 1) for k in data.y]), data)
+    task = SimpleNamespace(training=data)
+    told = balance(SimpleNamespace(task=task, classes=lambda data: [min(k, 1) for k in data.y]), data)
     others = ["2 of 2 'b'", *(f"0 of 2 {name!r}" for name in "cdef")][:rare]
     more = f", and {rare - 5} more classes" if rare > 5 else ""
     assert told.endswith(f"; of the others, right are {', '.join(others)}{more}")

@@ -100,6 +100,9 @@ FEW = [  # values of a target, the classes they are taken for, and what is said 
     ([4, 6, 8] * 5, [], "a regression; it has 3 values only (--classes takes them for classes)"),
     ([0, 1, 2, 3], [], "a regression"),
     ([0, 1, 2] * 2, [], "it has 3 values only (--classes"),
+    (([0, 1, 2] * 5)[:14], [], "it has 3 values only (--classes"),
+    ([1, 2, 3] * 5, ["1", "2", "3"], "taken for classes, since it is a whole number from 1 to 3"),
+    ([5, 9, 9], ["5", "9"], "taken for classes, since it is 5 or 9"),
     ([0.5, 1.5] * 4, [], "a regression"),
     ([*range(11)] * 5, [], "a regression"),
 ]

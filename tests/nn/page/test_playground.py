@@ -208,6 +208,13 @@ def bad():
         ({"y": [0] * 40}, ValueError, "hinge takes targets of -1 or 1, got 0"),
         ({"model": Own(lambda w, x: w * x * random.random()), "loss": mse}, ValueError, "draws random numbers"),
         ({"model": Own(lambda w, x: w * x if x > 0 else w), "loss": mse}, TypeError, "a branch on"),
+        (
+            {"model": Own(lambda w, x: (800.0 * w + 0.0 * x).exp()), "loss": mse},
+            ValueError,
+            r"finite loss, and exp\(x\)",
+        ),
+        ({"model": Own(lambda w, x: (1e155 + w * x) ** 2), "loss": mse}, ValueError, r"finite loss, and x \*\* 2 is"),
+        ({"y": [1e200] * 40, "loss": mse}, ValueError, r"finite loss, and x \*\* 2 is"),
         ({"loss": worst}, (ValueError, TypeError), "."),
         ({"loss": of_all}, ValueError, "playground takes a loss that is the mean over its examples"),
         (

@@ -107,6 +107,61 @@ def test_schedule_is_followed(opened):
     same(model, on_page(page))
 
 
+FAR = [7, 5000, 7000, 13000]
+SCHEDULES = [
+    *(schedules.Constant(0.1, warmup=8000), schedules.Constant(0.1), schedules.Step(0.1, every=6000)),
+    *(
+        schedules.Exponential(0.1, 0.9999),
+        schedules.Exponential(0.1, 0.5),
+        schedules.Exponential(0.1, 0.9, warmup=6000),
+    ),
+    *(schedules.Cosine(0.1, 12000), schedules.Cosine(0.1, 100, minimum=0.01), schedules.Cosine(0.1, 9000, warmup=6000)),
+]
+
+
+def test_schedules_have_samples():
+    kinds = {
+        kind for kind in vars(schedules).values() if isinstance(kind, type) and kind.__module__ == schedules.__name__
+    }
+    assert {type(schedule) for schedule in SCHEDULES} == kinds - {schedules.Schedule}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_schedule_of_nn_is_followed_however_long_the_run_is(schedule, opened):
+    model, X, y = case(mse)
+    page = opened(playground(model, X, y, loss=mse, optimizer=SGD(model.parameters(), lr=schedule)))
+    rates = page.evaluate("steps => steps.map((n) => playground.training.rate(n))", FAR)
+    assert rates == pytest.approx([schedule(t) for t in FAR], rel=1e-12, abs=1e-300)
+
+
+class Late(schedules.Schedule):
+    """A schedule of one's own that is constant for a long time."""
+
+    def after(self, t):
+        return self.lr if t < 9000 else 0.1 * self.lr
+
+
+OWN = [lambda t: 0.1, lambda t: 0.1 / (1 + t), lambda t: 0.1 if t < 7000 else 0.01, Late(0.1)]
+
+
+@pytest.mark.parametrize("schedule", OWN, ids=["constant", "falling", "step", "class"])
+@pytest.mark.parametrize("taken", [0, 3])
+def test_schedule_of_ones_own_ends_with_a_message_where_no_further_rate_is_written(schedule, taken, opened):
+    model, X, y = case(mse)
+    optimizer = SGD(model.parameters(), lr=schedule)
+    optimizer.steps = taken
+    page = opened(playground(model, X[:2], y[:2], loss=mse, optimizer=optimizer))
+    on_page(page, 5100)
+    assert page.evaluate("playground.training.steps") == 5000
+    message = "no rate of the schedule is known in step 5001, so it is not taken; choose a learning rate. Undo"
+    assert page.locator("#problem").inner_text().startswith(message)
+    undo(page, 1)
+    change(page, lr="0.1")
+    on_page(page, 10)
+    assert page.evaluate("playground.training.steps") == 5010
+    assert page.locator("#problem").inner_text() == ""
+
+
 def test_infinite_option_is_changed_and_written_in_python(opened):
     model, X, y = case(mse)
     page = opened(playground(model, X, y, loss=mse, optimizer=Damped(model.parameters())))

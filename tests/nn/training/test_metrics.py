@@ -29,6 +29,9 @@ SHARES = [
     ([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [1, 0], 1.0),  # the first of the largest
     ([[0.1, 0.7], [0.5, 0.2]], [[0.0, 1.0], [0.4, 0.6]], 0.5),
     ([[0.1, 0.7], [0.5, 0.2], [0.5, 0.2]], [1, -1, 1], 2 / 3),  # two classes may be signs
+    ([[0.1, 0.7], [0.5, 0.2]], [[-1.0, 1.0], [-1.0, 1.0]], 0.5),  # and so may those of each class
+    ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [[-1, 1, -1], [-1, -1, 1]], 0.5),
+    ([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [[0.0, 1 / 3, 2 / 3], [0.5, 0.5, 0.0]], 0.5),
     ([[0.1, math.nan], [math.nan, 0.2], [0.0, 1.0]], [1, 0, 1], 1 / 3),
     ([math.nan, math.nan], [1, 0], 0.0),
 ]
@@ -84,6 +87,35 @@ def test_target_that_is_no_class_of_the_scores_is_an_error_in_lists_arrays_and_t
             with pytest.raises(ValueError, match=said):
                 fit(model, *data, loss=loss, metric=judge, seed=1, **options)
             assert model.state_dict() == before
+
+
+PAIRS = [[3, 7], [-1, 5], [0.2, 0.1], [math.nan, 1.0], [math.inf, 0.0], [1, 1], [0, 0], [1.0, -0.5], [-1, -1]]
+NO_DISTRIBUTIONS = {  # by the number of scores
+    1: [*PAIRS, [1, 0, 0]],
+    2: [*PAIRS, [1.5, -0.5], [0.3, 0.3, 0.4]],
+    3: [[5, -3, 9], [1, 1, -1], [1, 0, 1], [0, 0, 0], [-1, 1, 0], [math.nan, 0, 1], [0.5, 0.5, 1e-5], [0.5, 0.5]],
+}
+ODD_ROWS = [(count, target) for count, wrong in NO_DISTRIBUTIONS.items() for target in wrong]
+
+
+@pytest.mark.parametrize(("count", "target"), ODD_ROWS, ids=str)
+def test_target_that_is_no_distribution_over_the_classes_is_an_error_in_lists_arrays_and_training(count, target):
+    classes = max(count, 2)
+    outputs = [[0.1 * i] * count for i in range(4)]
+    right = [1.0, *[0.0] * (classes - 1)] if len(target) == classes else target
+    remedy = "leave examples without" if math.isnan(sum(target)) else "several labels"
+    shown = ", ".join(f"{y:g}" for y in target)
+    said = rf"for each of {classes} classes a probability, .* got \[{shown}\]; {remedy}"
+    for form in (outputs, np.array(outputs)):
+        for y in ([right, target], np.array([right, target])):
+            with pytest.raises(ValueError, match=said):
+                accuracy(form[:2], y)
+    model = MLP(1, [count], seed=1)
+    before, loss = model.state_dict(), lambda o, t: mean([fsum(z if count > 1 else [z]) for z in o])
+    for options in ({"compiled": True}, {"compiled": False}, {"batch_size": 1}):
+        with pytest.raises(ValueError, match=said):
+            fit(model, ROWS, [right, right, right, target], loss=loss, metric=accuracy, seed=1, **options)
+        assert model.state_dict() == before
 
 
 class Softmax(MLP):
