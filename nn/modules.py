@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -138,12 +139,13 @@ class Module(ParameterHolder):
 
 def _references(value: Value) -> list[tuple[Value, float]]:
     """Return the parents of a value, each with the number of references to it; nan where Python counts none."""
-    count = getattr(sys, "getrefcount", lambda parent: math.nan)
-    return [(parent, count(parent)) for parent in value.parents]
+    count, parents = getattr(sys, "getrefcount", lambda parent: math.nan), value.parents
+    is_made = parents is not value.parents  # when it is asked for, and refers to them too
+    return [(parent, count(parent) - is_made * sum(one is parent for one in parents)) for parent in parents]
 
 
-_OF_GRAPH = max(count for _, count in _references(Value(1.0) * 2.0))  # to what nothing but a graph refers to
-_INITIAL = 8  # operations, at most, by which an initial number is computed
+_OF_CALL = max(count for _, count in _references(Value(1.0) * 2.0)) - 1  # beside the one use in the graph
+_INITIAL = 32  # operations, at most, by which an initial number is computed
 
 
 def _is_scaled_leaf(value: Value, own: Container[Value]) -> bool:
@@ -152,19 +154,22 @@ def _is_scaled_leaf(value: Value, own: Container[Value]) -> bool:
     Parameters of others, of which it may be computed, are kept elsewhere; and what is computed of the module's own, or
     by a call of a module, is no initial number.
     """
-    waiting, alone = [value], False
-    for _ in range(_INITIAL):
-        if not waiting:
-            return alone
-        node = waiting.pop()
-        for parent, count in _references(node):
+    waiting, seen = [value], {value}
+    references: dict[int, float] = {}  # by the ids of leaves, to which a dict would refer too
+    uses: Counter[int] = Counter()
+    while waiting:
+        for parent, count in _references(waiting.pop()):
             if parent in own or parent.scope is not None:
                 return False
-            if parent.op is not None:
+            if parent.op is None and is_parameter(parent):
+                references.setdefault(id(parent), count)
+                uses[id(parent)] += 1
+            elif parent.op is not None and parent not in seen:
+                seen.add(parent)
                 waiting.append(parent)
-            elif is_parameter(parent):
-                alone = alone or count <= _OF_GRAPH
-    return False
+        if len(seen) > _INITIAL:
+            return False
+    return any(count <= _OF_CALL + uses[leaf] for leaf, count in references.items())
 
 
 def _is_number(entry: Any) -> bool:

@@ -22,7 +22,7 @@ Flat: TypeAlias = Callable[[list[Any]], list[Any]]  # a function from a list of 
 
 TOLERANCE = 1e-6  # relative
 CALLS_BEFORE, CALLS_AFTER = 4, 20  # a contradiction, of the same numbers, by which a random function is known
-SAME = 1e-12  # relative, up to which two numbers differ by rounding
+SAME = 1e-12  # of the largest number, up to which two of them differ by rounding
 
 
 class GradientError(ArithmeticError):
@@ -207,10 +207,12 @@ def _error(
 
 def _check_deterministic(flat: Flat, point: list[float], calls: int) -> None:
     """Raise GradientError where a function gives other numbers when it is called again at the same point."""
+    _evaluate(flat, point)  # a first call may make what later ones use
     first = _evaluate(flat, point)
+    scale = max([abs(x) for x in (*first, *point) if math.isfinite(x)], default=0.0)
     for _ in range(calls):
         for one, other in zip(first, _evaluate(flat, point), strict=True):
-            if not (math.isclose(one, other, rel_tol=SAME) or one != one != other):
+            if not (math.isclose(one, other, rel_tol=0.0, abs_tol=SAME * scale) or one != one != other):
                 raise GradientError(
                     f"the function gives other numbers each time it is called, {one!r} and then {other!r}, so it has "
                     "no derivative to compare; give its random numbers a seed in each call, or leave them out"

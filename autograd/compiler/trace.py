@@ -60,8 +60,9 @@ ADVICE = {  # by what was done with a number
         f"{LOOKUP}; write where(abs(x - 3.0) <= 0.0, a, b) in place of x in {{3.0}}; {STATIC}; "
         "leave it out of what a function with @cache takes"
     ),
-    "a test for nan by == of": "write where(x <= x, a, b), which is b where x is nan",
-    "a comparison by == of": f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice",
+    "a comparison by == of": (
+        f"{STATIC}; write where(abs(x - 1.0) <= 0.0, a, b) for a choice, and where(x <= x, a, b) where x may be nan"
+    ),
     "a branch on": (
         f"{CHOICE}\nwrite it for each element in place of np.where: np.array([where(v > 0, v, 0.0) for v in x])\n"
         "write autograd's maximum and minimum, which take arrays, for max, min, np.maximum, np.minimum and np.clip\n"
@@ -202,7 +203,7 @@ class _Tracer(modes.Tracer):
     def compared(self, node: Any, other: Any) -> None:
         """Raise TraceError where == compares numbers; two Values by which it is, such as parameters, it may."""
         if not isinstance(other, Value) or all(map(self._depends, (node, other))):
-            self.used(node, "a test for nan by == of" if node is other else "a comparison by == of")
+            self.used(node, "a comparison by == of")
 
     def _depends(self, node: Any) -> bool:
         return not self.inputs.isdisjoint(topological_order(node))

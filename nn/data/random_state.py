@@ -136,6 +136,8 @@ def generators_of(*things: Any) -> list[Access]:
     kinds: tuple[type, ...] = (random.Random,)
     if numpy is not None:
         kinds += numpy.random.RandomState, numpy.random.Generator
+    if torch := sys.modules.get("torch"):
+        kinds += (torch.Generator,)
     found = [part for part in things_held(*things) if issubclass(type(part), kinds)]
     return [_access(part) for part in found if not isinstance(part, random.SystemRandom)]  # which has no state
 

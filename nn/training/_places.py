@@ -175,17 +175,17 @@ def global_variables(*called: Any) -> list[Fields]:
         if type(thing) is not FunctionType:
             kind = type(thing)
             waiting += [f for name in ("__call__", "forward") if type(f := getattr(kind, name, None)) is FunctionType]
-        elif thing.__code__ not in found and _is_of_user(thing):
+        elif thing.__code__ not in found and is_of_user(thing.__globals__.get("__name__"), thing.__code__.co_filename):
             variables = _GlobalVariables(thing.__globals__, global_names(thing.__code__))
             found[thing.__code__] = variables
             waiting += [part for part in variables.copy().values() if type(part) is FunctionType]
     return [*found.values()]
 
 
-def _is_of_user(function: FunctionType) -> bool:
-    """Whether a function is none of Python's, of these packages, or of one that is installed."""
-    name = package_of(function.__globals__.get("__name__"))
-    return name not in ("autograd", "nn") and not function.__code__.co_filename.startswith(_library_folders())
+def is_of_user(name: Any, file: str | None) -> bool:
+    """Whether a module, in a file if it has one, is none of Python's, of these packages, or that is installed."""
+    is_library = name in sys.builtin_module_names or package_of(name) in ("autograd", "nn")
+    return not (is_library or (file or "").startswith(_library_folders()))
 
 
 @cache

@@ -160,12 +160,10 @@ class TrainingRun:
             self.steps.hears_metric = False
             if compiled is False or None in can_compile:
                 return
-            if not (by_example or self.may_fall_back):
-                raise untrained(optimizer, model)
 
             def compile_steps() -> None:
                 if not by_example:
-                    raise ValueError(f"the loss of an example by itself depends on no parameter; {NO_MEAN}")
+                    raise ValueError(f"{untrained(optimizer, model)}; of an example by itself: {NO_MEAN}")
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 self.data = steps.data(examples)
@@ -188,7 +186,8 @@ class TrainingRun:
         parameters, rng = self.steps.optimizer.parameters, random.Random(0)
         with assigned(parameters, [rng.gauss(0.0, 1.0 + abs(parameter.data)) for parameter in parameters]):
             try:
-                are_same = self.digests in ([], [part.digests() for part in parts])
+                found = [part.digests() for part in parts]
+                are_same = self.digests in ([], found) and None not in chain(*found)
             except Exception:  # of the model, at such parameters
                 are_same = False
         if not are_same:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Protocol
 
 from autograd.rules import how_to_list, with_article
+from nn.training._places import is_of_user
 
 
 class Data(Protocol):
@@ -62,7 +64,9 @@ def is_stored(data: Data) -> bool:
     """
     while isinstance(data, Rows):
         data = data.data
-    return type(data) in (list, tuple) or hasattr(type(data), "__array__")
+    kind, module = type(data), sys.modules.get(type(data).__module__)
+    is_array = hasattr(kind, "__array__") and not is_of_user(kind.__module__, getattr(module, "__file__", None))
+    return is_array or kind in (list, tuple)
 
 
 def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:

@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 import weakref
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -343,20 +344,53 @@ class HardInputs(PseudoLabels):
         return [1.5 * x if wrong else x for x in X[i]]
 
 
+class HardArray(HardInputs):
+    """An array to NumPy, too."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([*self])
+
+
+def local_kind():
+    @dataclass
+    class Row:
+        x: list
+
+    class HardRows(HardInputs):
+        """Rows of a class that cannot be pickled."""
+
+        def __getitem__(self, i):
+            return Row(super().__getitem__(i))
+
+    return HardRows
+
+
+class OfRows(Module):
+    """A model that takes the numbers out of rows."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def forward(self, row):
+        return self.network(row.x)
+
+
 @pytest.mark.parametrize("batch_size", [None, 6])
 @pytest.mark.parametrize("held_out", [False, True])
-@pytest.mark.parametrize("kind", [PseudoLabels, NearestCentre, HardInputs])
+@pytest.mark.parametrize("kind", [PseudoLabels, NearestCentre, HardInputs, HardArray, local_kind()])
 def test_examples_that_ask_the_model_ask_it_as_it_is(kind, held_out, batch_size):
     found = []
     for compiled in ("auto", False):
-        model = MLP(2, [3, 1], "tanh", seed=1)
-        made = kind(model)
-        pair = (made, Y) if kind is HardInputs else (X, made)
+        network = MLP(2, [3, 1], "tanh", seed=1)
+        model = OfRows(network) if kind.__name__ == "HardRows" else network
+        made = kind(network)
+        pair = (made, Y) if issubclass(kind, HardInputs) else (X, made)
         options = {"validation": pair} if held_out else {}
+        first = [made[i] for i in range(len(X))] if model is not network else X
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
             history = fit(
-                model, *((X, Y) if held_out else pair), loss=mse, optimizer=SGD(model.parameters(), lr=0.3), epochs=20,
-                batch_size=batch_size, seed=1, compiled=compiled, **options,
+                model, *((first, Y) if held_out else pair), loss=mse, optimizer=SGD(model.parameters(), lr=0.3),
+                epochs=20, batch_size=batch_size, seed=1, compiled=compiled, **options,
             )  # fmt: skip
         found.append((history.loss, history.validation_loss, model.state_dict()))
     assert found[0] == found[1]
