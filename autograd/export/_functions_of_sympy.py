@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -129,8 +130,7 @@ class Modulo(FloorDivision):
         if not (a.is_number and b.is_number):
             return None
         rest = _exact(a) - _exact(b) * FloorDivision(a, b)
-        bits = [x._prec for x in (a, b) if x.is_Float]
-        return sympy.Float(rest, precision=max(bits)) if bits and rest.is_Rational else rest
+        return rest * math.prod(x / x for x in (a, b) if x.is_Float and x)  # 1.0, of as many digits as they have
 
     def written(self) -> Any:
         """Return a less b times the floor of the quotient, in fractions."""

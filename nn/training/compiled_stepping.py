@@ -21,7 +21,7 @@ from nn.training.clipping import clipped
 from nn.training.examples import Examples, evaluated, judged, one_by_one, output_of, plain_number
 from nn.training.interrupts import interrupts_wait
 from nn.training.metrics import form_on_arrays
-from nn.training.side_effects import history_of, state_restored
+from nn.training.side_effects import history_of, puts_back, state_restored
 from nn.training.stepping import CHECKED, NO_FINITE_RESULT, REFUSED, Steps, TrainingTask, clip_and_step, differentiable
 
 MOVED = (0.1, 1e-3, 0.0)  # how far parameters are moved to compare losses; less where these are not defined
@@ -102,6 +102,8 @@ class CompiledSteps(Steps):
 
         Return whether they keep anything of a call.
         """
+        if not puts_back():
+            return True
         pairs, loss = [*zip(few.x, few.y, strict=True)], self.task.loss
         generators = generators_of(self.model, loss)
         things = self.model, loss, *global_variables(self.model, loss)

@@ -24,7 +24,7 @@ from nn.training.examples import Examples
 from nn.training.history import History, Score, Stop
 from nn.training.metrics import form_on_arrays
 from nn.training.optimizer import Optimizer
-from nn.training.side_effects import state_restored
+from nn.training.side_effects import puts_back, state_restored
 from nn.training.splits import Data
 from nn.training.stepping import CHECKED, DivergedError, EagerSteps, TrainingTask
 
@@ -152,7 +152,7 @@ class TrainingRun:
         with self._trial() as drawn:
             if compiled is False and not self.steps.task.loss_is_known:
                 return  # a function of one's own is called once in a step, and never else
-            with state_restored(*tried, wholly=True):
+            with state_restored(*tried, wholly=puts_back()):
                 can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
                 self.steps.warn_of_probabilities(examples)
                 # A callback may let it depend on them later.
@@ -176,7 +176,7 @@ class TrainingRun:
                 if self.may_differ:
                     self._check_fixed(parts)
 
-            with state_restored(*tried, wholly=lambda: self.steps is self.eager):
+            with state_restored(*tried, wholly=lambda: puts_back() and self.steps is self.eager):
                 self._try(compile_steps, drawn)
 
     def _check_fixed(self, parts: Sequence[Examples]) -> None:

@@ -7,6 +7,7 @@ kept stays: it may be of another thread. A trial leaves nothing at all: what is 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ from autograd.engine import clock
 from nn.training._places import Fields, base_of, contents_of, places_of, things_in
 from nn.training.interrupts import interrupts_wait
 from nn.training.parameters import WITHOUT_PARTS
+
+
+def puts_back() -> bool:
+    """Whether this thread may put everything back after a trial: the main one, since others share what they keep."""
+    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager

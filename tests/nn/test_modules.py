@@ -789,14 +789,14 @@ COMPUTED = {  # attributes that would be neither trained nor saved
 DERIVED = {  # computed of parameters, or of numbers alone
     "of a parameter": lambda model: 2.0 * model.b, "of constants": lambda model: Constant(2.0) * 3.0,
     "by a call": lambda model: Neuron(1, seed=1)([Value(1.0)]), "number": lambda model: 2.0,
-    "of parameters of another model": lambda model: [p - 0.1 * p.data for p in OTHER.parameters()],
+    "of parameters of another model": lambda model: [p - 0.1 * p.data for p in OTHER],
     "of a parameter that is trained beside it": lambda model: softplus(BESIDE),
     "of a constant that others use": lambda model: 2.0 * BESIDE,
-    "mean of two models": lambda model: (OTHER.b + BESIDE) / 2.0,
+    "mean of two models": lambda model: (OTHER[1] + BESIDE) / 2.0,
     "loss of an input": lambda model: (model.b * Value(2.0) - 1.0) ** 2,
     "loss of a call": lambda model: (Neuron(1, seed=1)([Value(1.0)]) - 1.0) ** 2,
 }  # fmt: skip
-OTHER, BESIDE = Neuron(2, seed=1), Value(9.81)
+OTHER, BESIDE = [Value(1.0), Value(2.0)], Value(9.81)
 
 
 def normalised(numbers):
