@@ -113,17 +113,14 @@ class CompiledSteps(Steps):
             with chance_restored(generators, lambda: loss([self.model(inputs[0])], [targets[0]])):
                 return evaluated(self.model, inputs, targets, loss)
 
-        for count in (1, len(pairs) // 2):
-            keeps, adds_up, by_result = history_of(call, pairs[:count], pairs[count:], *things)
-            if not keeps:
-                return False
-            if by_result:
-                raise ValueError(f"what is computed depends on what was kept of earlier calls; {CHANGING}")
-            if adds_up and with_state:
-                raise ValueError(
-                    f"what is kept adds up over the calls, as a count or a list does, not that of the last; {CHANGING}"
-                )
-        return True
+        keeps, adds_up, by_result = history_of(call, pairs[:-1], pairs[-1:], *things)
+        if by_result:
+            raise ValueError(f"what is computed depends on what was kept of earlier calls; {CHANGING}")
+        if adds_up and with_state:
+            raise ValueError(
+                f"what is kept adds up over the calls, as a count or a list does, not that of the last; {CHANGING}"
+            )
+        return keeps
 
     def _check_single(self, examples: Examples) -> None:
         """Raise ValueError where a loss that is defined for several examples is not for one by itself."""

@@ -86,9 +86,9 @@ def things_held(*things: Any) -> Iterator[Any]:
 def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) -> tuple[bool, bool, bool]:
     """Return whether these things keep anything of a call; and whether that, and its result, depends on an earlier one.
 
-    It is called for `then` alone, twice, and once more after `first`: what is another each time, as a time, depends on
-    no call. An entry of a dict that stays what it was, as in a cache, does not either. Everything is put back. Where
-    it raises, nothing is known.
+    It is called for `then` alone, and once more after `first`. What is another each time, as a time is, depends on no
+    call, nor does an entry of a dict that stays what it was, as in a cache. Everything is put back. Where it raises,
+    nothing is known.
 
     >>> total, last = [0.0], {}
     >>> def adding(x):
@@ -99,20 +99,26 @@ def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) 
     known: dict[int, Any] = {}
     for _ in places_of(things, known):  # what was there before is known by itself
         pass
-    results, kept = [], []
-    for given in ([then], [then], [first, then]):
-        try:
-            with state_restored(*things, wholly=True) as changed:
-                *_, result = map(call, given)
-                results.append(_recorded([result], known))
-        except Exception:  # of the user's code, whose error is raised in training
-            return True, False, False
-        if not changed:
+
+    def run(*given: Any) -> tuple[list[str], dict[Any, list[str]]]:
+        with state_restored(*things, wholly=True) as changed:
+            *_, result = map(call, given)
+            recorded = _recorded([result], known)
+        kept = {(_key(place), name): part for place, now in changed for name, part in _entries(now, known)}
+        return recorded, kept
+
+    try:
+        result, kept = run(then)
+        if not kept:
             return False, False, False
-        kept.append({(_key(place), name): part for place, now in changed for name, part in _entries(now, known)})
-    alone, again, after = kept
-    adds_up = any(part == again.get(name) and part != after.get(name) for name, part in alone.items())
-    return True, adds_up, results[0] == results[1] != results[2]
+        later, after = run(first, then)
+        if result == later and all(part == after.get(name) for name, part in kept.items()):
+            return True, False, False
+        again, fresh = run(then)
+    except Exception:  # of the user's code, whose error is raised in training
+        return True, False, False
+    adds_up = any(part == fresh.get(name) and part != after.get(name) for name, part in kept.items())
+    return True, adds_up, result == again != later
 
 
 def _key(place: Any) -> Any:
