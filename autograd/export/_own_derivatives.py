@@ -13,7 +13,7 @@ from autograd.rules import OUT_OF_DOMAIN, Expression, Operation, is_own
 
 KINKED = {  # rows, and families, that bend or jump
     *(rules.abs, rules.maximum, rules.minimum, rules.clip, rules.relu, rules.leaky_relu, rules.elu),
-    *(rules.floor, rules.ceil, rules.sign, rules.mod, rules.floordiv, rules.largest),
+    *(rules.floor, rules.ceil, rules.sign, rules.mod, rules.floordiv),
     *(rules.less, rules.less_equal, rules.either),
 }
 

@@ -135,6 +135,7 @@ def _log_of_sum(a: Any, b: Any) -> Any:
 TWO_AT_A_TIME: dict[Operation, Callable[..., Any]] = {
     rules.fsum: lambda *xs: reduce(add, xs, 0.0),
     rules.mean: lambda *xs: reduce(add, xs) / len(xs),
+    rules.largest: lambda *xs: reduce(rules.maximum, xs),
     rules.dot: _dot,
     rules.ieee_dot: _dot,
     rules.logsumexp: lambda *xs: reduce(_log_of_sum, xs),

@@ -145,7 +145,14 @@ def tex_name(label: str) -> str:
     if found := re.fullmatch(r"([A-Za-z]+)_?([0-9]+)|([A-Za-z]+)(?:_([A-Za-z]+))?", label):
         word, index = found[1] or found[3], found[2] or found[4]
         return _word(word) + (f"_{{{index if index.isdigit() else _word(index)}}}" if index else "")
-    return rf"\text{{{''.join(ESCAPED.get(letter, letter) if letter.isprintable() else ' ' for letter in label)}}}"
+    return rf"\text{{{''.join(map(_in_text, label))}}}"
+
+
+def _in_text(letter: str) -> str:
+    if not letter.isprintable():
+        return " "
+    is_symbol = "\u203c" <= letter <= "\u2bff"  # of which KaTeX has many in math mode only, as that of a sum
+    return rf"}}{letter}\text{{" if is_symbol else ESCAPED.get(letter, letter)
 
 
 def _word(word: str) -> str:

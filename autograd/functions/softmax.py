@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from autograd import rules
 from autograd.engine import Number, Value, modes
-from autograd.rules import elements, real
+from autograd.rules import Arithmetic, elements, real
 
 
 @overload
@@ -45,6 +45,9 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
     """
     xs = _listed(values, "log_softmax")
     size = len(xs)
+    if any(isinstance(x, Arithmetic) for x in xs):  # symbols, or numbers of another kind
+        total: Any = rules.logsumexp(xs)
+        return [x - total for x in xs]
     if size > 1 and modes.blocks and modes.traced():  # which is the largest is seen in each call
         most = rules.largest(xs)
         found = [rules.where(x < most, 0.0, float(size - i)) for i, x in enumerate(xs)]  # beside nan it is the first
@@ -53,7 +56,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
         largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
         rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
-        total: Any = rules.log1p(rules.fsum(rest))
+        total = rules.log1p(rules.fsum(rest))
     else:
         at = max(range(size), key=lambda i: float(getattr(xs[i], "data", xs[i]))) if size > 1 else 0
         nothing = xs[at] - xs[at] if size == 1 else 0.0
@@ -63,7 +66,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
 
 
 def _listed(values: Iterable[Number], asker: str) -> list[Any]:
-    xs = [x if isinstance(x, Value) else real(x, asker) for x in elements(values, asker)]
+    xs = [x if isinstance(x, (Value, Arithmetic)) else real(x, asker) for x in elements(values, asker)]
     if not xs:
         raise ValueError(f"{asker} is defined for at least one operand, got none")
     return xs

@@ -20,12 +20,14 @@ from autograd import (
     exp,
     fsum,
     log,
+    log_softmax,
     logsumexp,
     mean,
     operation,
     rules,
     sigmoid,
     sin,
+    softmax,
     sqrt,
     tanh,
     where,
@@ -110,6 +112,12 @@ OWN = {  # operations with derivatives of their own: those of the formula would 
     "to a power": (
         operation("raised", lambda a, b: a**3.0 * b, lambda y, a, b: 3.0 * a**2.0 * b, lambda y, a, b: a**3.0),
         [-0.7, 0.4]),
+    "of probabilities": (
+        operation("choice", lambda a, b: 2.0 * softmax([a, b, 0.0])[1], *[
+            lambda y, a, b: softmax([a, b])[0], lambda y, a, b: log_softmax([b, a, b])[1],
+        ]), [0.3, -0.8]),
+    "of a logarithm of a probability": (
+        operation("surprise", lambda x: -log_softmax([0.0, x])[1], lambda y, x: softmax([x, 0.0])[0] - 1.0), [0.4]),
     "by itself": (operation("exp", lambda x: exp(x), lambda y, x: 2.0 * y), [0.4]),
     "stable": (
         operation("length", lambda a, b: sqrt(a * a + b * b), *[

@@ -348,6 +348,12 @@ def test_no_label_leaves_its_name(label):
     assert re.fullmatch(rf"{text}(?:(?:\\backslash|\\hat{{\\ }}|{{\\sim}}){text})*", name), name
 
 
+@pytest.mark.parametrize("symbol", "∑∏∫≠ℒℋℱℛℰ⋃⨁≝⟦‼∉")
+def test_symbols_of_formulas_stand_outside_of_text(symbol):
+    assert tex_name(symbol) == rf"\text{{}}{symbol}\text{{}}"
+    assert tex_name(f"a {symbol} b") == rf"\text{{a }}{symbol}\text{{ b}}"
+
+
 def test_notebook_shows_a_formula_typeset():
     assert to_latex(x + y)._repr_latex_() == r"$\displaystyle x + y$"
 
