@@ -46,7 +46,7 @@ def picture() -> str:
 
 
 def functions() -> str:
-    return " ".join(f"`{name}`" for name in sorted([*rules.FUNCTIONS, "softmax"]))
+    return " ".join(f"`{name}`" for name in sorted([*rules.FUNCTIONS, "softmax", "log_softmax"]))
 
 
 def conventions() -> str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     """Scale the gradients of the parameters so that their norm, √(Σ g²), is at most `max_norm`; return what it was.
 
-    Belongs between `backward()` and `step()`. Raises ValueError if a gradient is not finite, and then scales none.
+    The factor is max_norm / (norm + 1e-6), as in PyTorch, where that is below 1, so a norm of just `max_norm` becomes a
+    little less. Belongs between `backward()` and `step()`. Raises ValueError if a gradient is not finite, and then
+    scales none.
 
     >>> x, y = Value(3.0), Value(4.0)
     >>> (x * x + y * y).backward()

@@ -42,7 +42,8 @@ def save(model: Module, path: ModelFile, extra: Mapping[str, Any] | None = None)
 
     An MLP is kept with its architecture, so that `load(path)` makes it anew; of other modules the parameters are
     kept, for `load(model, path)`; so they are of an MLP with tied layers, Constants as weights or more parameters.
-    `extra` is whatever JSON can hold: names of classes, say.
+    `extra` is whatever JSON can hold: names of classes, say. Raises StorageError for what it cannot hold, such as a
+    parameter that is nan, an activation that is a function of your own, a tuple, or a key that is no string.
 
     >>> import tempfile
     >>> model = MLP(2, [8, 1], seed=1)

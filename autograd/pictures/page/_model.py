@@ -124,6 +124,7 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
     nary = isinstance(operation, NAry)
     arguments = list(operation.arguments)
     call = operation.name if nary else operation.expression(*arguments)
+    silent = operation in javascript.SILENT or (operation.family is not None and operation.family[0] is not power_of)
     try:
         partials: list[Any] | None = formulas.partial_formulas(operation, arity)
     except UNREADABLE:
@@ -136,8 +137,8 @@ def op_model(operation: Operation, arity: int, rule: javascript.Rule | None) -> 
         "subject": operation.name if operation.name.isidentifier() else call,
         "arguments": None if nary else arguments,
         "domain": operation.domain,
-        "silent": operation in javascript.SILENT
-        or (operation.family is not None and operation.family[0] is not power_of),
+        "silent": silent,
+        "overflows": silent or operation in javascript.OVERFLOWING,
         "readable": rule is not None,
         "made": operation in MADE,
         "slopes": _slopes(operation, arity),

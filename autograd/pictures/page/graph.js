@@ -90,7 +90,7 @@ class Graph {
     if (rule.defined && !rule.defined(x)) return `${subject} is defined for ${named(op.domain)}, got ${found}`;
     const y = rule.forward(x);
     if (Number.isNaN(y) && !op.silent && x.every(Number.isFinite)) return `${subject} gives no number for ${found}`;
-    if (!Number.isFinite(y) && !op.silent && x.every(Number.isFinite))
+    if (!Number.isFinite(y) && !op.overflows && x.every(Number.isFinite))
       return `${named(op.call)} is too large for a float, got ${found}`;
     return "";
   }

@@ -122,10 +122,11 @@ JAVASCRIPT = JavaScript(
     literal=_literal,
 )
 
-# Operations that never raise an error but run over to infinity; ieee functions have no domain to check either.
+# Operations that never raise an error but overflow to infinity; ieee functions have no domain to check either.
 IEEE = {rules.ieee_divide, rules.ieee_log, rules.ieee_power, rules.ieee_unit, rules.ieee_dot, rules.ieee_sech2}
 SILENT = IEEE | {rules.add, rules.sub, rules.mul, rules.divide, rules.negative, rules.where, rules.detached}
 SILENT |= {rules.floordiv, rules.digamma, rules.trigamma}
+OVERFLOWING = {rules.dot, rules.hypot}  # to infinity; but inf - inf, of products that have overflowed, is an error
 
 
 class Rule(NamedTuple):

@@ -111,6 +111,24 @@ def test_page_computes_what_python_computes_and_objects_where_it_does(name, row,
     assert computed >= 20
 
 
+HUGE = [1.7e308, -1.7e308, 1e200, 1e-200, 5e-324, 3.0, 0.0]
+OVERFLOWING = [pair for pair in OPERATIONS if pair[1] is not rules.ieee_power]  # of which an operand is a small number
+
+
+@pytest.mark.parametrize(("name", "row"), OVERFLOWING, ids=[name for name, _ in OVERFLOWING])
+def test_page_overflows_to_infinity_or_objects_as_python_does(name, row, blank):
+    cases = [list(xs) for xs in itertools.product(HUGE, repeat=row.arity or 2)]
+    cases += [] if row.arity else [[1.7e308] * 4, [1.7e308, 1.7e308, 1.7e308, -1.7e308], [1e200, 2.0, 1e200, 1.0]]
+    for xs, found in zip(cases, by_page(blank, row, cases), strict=True):
+        wanted = by_python(row, xs)
+        assert isinstance(found, str) == isinstance(wanted, str), (xs, found, wanted)
+        assert isinstance(found, str) or math.isfinite(wanted[0]) or str(found[0]) == str(wanted[0]), (
+            xs,
+            found,
+            wanted,
+        )
+
+
 def test_sums_are_rounded_once(blank):
     rng = random.Random(3)
     lists = [[rng.gauss(0, 1) * 10.0 ** rng.randint(-12, 12) for _ in range(50)] for _ in range(400)]
