@@ -104,7 +104,7 @@ class CompiledSteps(Steps):
         """
         if not puts_back():
             return True
-        pairs, loss = [*zip(few.x, few.y, strict=True)], self.task.loss
+        pairs, loss, half = [*zip(few.x, few.y, strict=True)], self.task.loss, len(few.numbers) // 2
         generators = generators_of(self.model, loss)
         things = self.model, loss, *global_variables(self.model, loss)
 
@@ -113,7 +113,7 @@ class CompiledSteps(Steps):
             with chance_restored(generators, lambda: loss([self.model(inputs[0])], [targets[0]])):
                 return evaluated(self.model, inputs, targets, loss)
 
-        keeps, adds_up, by_result = history_of(call, pairs[:-1], pairs[-1:], *things)
+        keeps, adds_up, by_result = history_of(call, pairs[:half], pairs[half:], *things)
         if by_result:
             raise ValueError(f"what is computed depends on what was kept of earlier calls; {CHANGING}")
         if adds_up and with_state:
