@@ -9,7 +9,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import sqrt
+from autograd import Value, log, sqrt
 from nn import MLP, SGD, Adam, Stop, fit
 from nn.training import data_parallel
 from nn.training.data_parallel import ParallelSteps
@@ -274,3 +274,23 @@ def test_whole_sets_are_sent_to_the_devices_once(monkeypatch):
     monkeypatch.setattr(data_parallel.load_jax("a test"), "make_array_from_process_local_data", counted)
     trained("jax", batch_size=None, epochs=5)
     assert sent.count((8, 7, 3)) == 1  # 53 examples in 8 times 7
+
+
+class Logarithm(nn.Module):
+    """A model that is not defined where nothing is, as in the rest of a batch that fills no device."""
+
+    def __init__(self):
+        self.w = Value(0.5)
+
+    def forward(self, x):
+        return self.w * log(x[0])
+
+
+def test_batches_that_do_not_fill_the_devices_count_as_what_they_are():
+    X, y = [[1.0 + i] for i in range(11)], [0.1 * i for i in range(11)]
+    found = []
+    for backend in ("numpy", "jax"):
+        model = Logarithm()
+        history = fit(model, X, y, loss=nn.mse, epochs=3, batch_size=5, seed=1, backend=backend)
+        found.append([*history.loss, model.w.data])
+    assert found[1] == pytest.approx(found[0], rel=1e-12)

@@ -25,7 +25,7 @@ import autograd
 from autograd import Constant, Value, dot, exp, explore, fsum, log, operation, rules, scope, sin, sqrt, text, where
 from autograd.engine.chain import topological_order
 from autograd.pictures.folding import Box, boxes
-from autograd.pictures.page._layout import Port, item_size, width
+from autograd.pictures.page._layout import Port, _bundled, item_size, width
 from autograd.pictures.page._model import graph
 from autograd.pictures.page.formulas import OF_THE_RESULT, partial_formulas, value_formula
 from autograd.pictures.page.javascript import UnreadableError, condition, rule
@@ -249,6 +249,14 @@ def test_sizes_of_cards_are_those_that_the_page_draws():
     assert item_size(x, "x" * 30) == (round(24 * letter + 20 + 26), 62)
     assert item_size(sin(x), "y") == (92 + 26 + max(28, round(1.12 * 3 * letter + 18)), 62)
     assert width("日x") == 3 * letter
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5])
+def test_numbers_that_go_the_same_way_to_a_box_are_one_line_from_four_on(count):
+    inputs = [Value(1.0) for _ in range(count)]
+    lines = _bundled(inputs)
+    assert [node for line in lines for node in line] == inputs
+    assert len(lines) == (count if count < 4 else 1)
 
 
 def test_alike_boxes_share_one_layout(model):
