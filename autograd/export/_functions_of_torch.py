@@ -46,7 +46,8 @@ def _acosh(x: Any) -> Any:
 
 
 def _expm1(x: Any) -> Any:
-    return torch.where(x < -0.5, torch.exp(x) - 1.0, torch.expm1(x))
+    left = x < -0.5
+    return torch.where(left, torch.exp(torch.where(left, x, 0.0)) - 1.0, torch.expm1(x))
 
 
 def _tanh(x: Any) -> Any:

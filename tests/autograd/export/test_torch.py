@@ -51,6 +51,7 @@ from tests.autograd.export.samples import ACTIVATIONS, network_loss, settled
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'scalar-autograd[torch]'")
 
 
+LIMITS = [("gelu", math.inf), ("gelu", -math.inf)]  # which PyTorch has, where the engine has nan
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -120,6 +121,15 @@ def test_slope_by_an_operand_that_is_constant_counts_in_no_mode(name, row, modes
 def test_every_row_has_the_derivatives_of_the_engine_at_all_magnitudes(name, row):
     exported = to_torch(program_of(row))
     check_extremes(row, lambda modes, operands: of_each(derived(exported, modes, torch.func), operands))
+
+
+@each_row
+def test_every_function_of_one_number_has_the_derivative_of_the_engine_at_infinities_and_nan(name, row):
+    exported = to_torch(program_of(row)) if row.arity == 1 else None
+    for x in (math.inf, -math.inf, math.nan, 0.0, -0.0) if exported else ():
+        with suppress(ValueError, ArithmeticError):
+            known = wanted(row, [x])
+            assert (by_torch(exported, [x]) == close(known)) is ((name, x) not in LIMITS), x
 
 
 def test_clip_has_the_value_and_derivatives_of_the_engine_at_any_floats():
