@@ -129,8 +129,7 @@ class Modulo(FloorDivision):
         if not (a.is_number and b.is_number):
             return None
         rest = _exact(a) - _exact(b) * FloorDivision(a, b)
-        bits = [x._prec for x in (a, b) if x.is_Float]
-        return sympy.Float(rest, precision=max(bits)) if bits and rest.is_Rational else rest
+        return rest * sympy.Mul(*[x / x for x in (a, b) if x.is_Float and x])  # a Float of as many digits as they have
 
     def written(self) -> Any:
         """Return a less b times the floor of the quotient, in fractions."""
