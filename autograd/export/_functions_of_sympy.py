@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -130,7 +129,7 @@ class Modulo(FloorDivision):
         if not (a.is_number and b.is_number):
             return None
         rest = _exact(a) - _exact(b) * FloorDivision(a, b)
-        return rest * math.prod(x / x for x in (a, b) if x.is_Float and x)  # 1.0, of as many digits as they have
+        return rest * sympy.Mul(*[x / x for x in (a, b) if x.is_Float and x])  # a Float of as many digits as they have
 
     def written(self) -> Any:
         """Return a less b times the floor of the quotient, in fractions."""
