@@ -89,6 +89,7 @@ COPIES: dict[Any, Callable[[Any], Any]] = {
 
 
 def base_of(place: Any) -> Any:
+    """Return the class whose methods copy a place and put things back."""
     return next(base for base in COPIES if issubclass(type(place), base))
 
 
@@ -99,6 +100,7 @@ def contents_of(place: Any) -> Any:
 
 
 def things_in(contents: Any) -> Iterable[Any]:
+    """Return the things in contents, those of a dict with its keys."""
     return (*contents, *contents.values()) if isinstance(contents, dict) else contents
 
 
@@ -172,13 +174,23 @@ def global_variables(*called: Any) -> list[Fields]:
     waiting = [*called]
     while waiting:
         thing = waiting.pop()
-        if type(thing) is not FunctionType:
-            kind = type(thing)
+        kind = type(thing)
+        if kind is MethodType:
+            waiting.append(thing.__func__)
+        elif kind is partial:
+            waiting.append(thing.func)
+        elif kind is not FunctionType:
             waiting += [f for name in ("__call__", "forward") if type(f := getattr(kind, name, None)) is FunctionType]
-        elif thing.__code__ not in found and is_of_user(thing.__globals__.get("__name__"), thing.__code__.co_filename):
-            variables = _GlobalVariables(thing.__globals__, global_names(thing.__code__))
-            found[thing.__code__] = variables
-            waiting += [part for part in variables.copy().values() if type(part) is FunctionType]
+        elif thing.__code__ not in found:
+            is_users = is_of_user(thing.__globals__.get("__name__"), thing.__code__.co_filename)
+            names = global_names(thing.__code__) if is_users else ()
+            variables = found[thing.__code__] = _GlobalVariables(thing.__globals__, names)
+            cells = [
+                part for cell in thing.__closure__ or () for part in Fields(cell, ["cell_contents"]).copy().values()
+            ]
+            waiting += [
+                part for part in (*variables.copy().values(), *cells) if type(part) in (FunctionType, MethodType)
+            ]
     return [*found.values()]
 
 

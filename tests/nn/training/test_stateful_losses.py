@@ -7,6 +7,7 @@ import time
 import warnings
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -145,6 +146,23 @@ def relative_by_a_helper():
     return lambda outputs, targets: by_helper(squares(outputs, targets))
 
 
+class Method:
+    """Has its loss in a method."""
+
+    def loss(self, outputs, targets):
+        return by_helper(squares(outputs, targets))
+
+
+def relative_by_a_method_of_an_object():
+    BOX.clear()
+    return Method().loss
+
+
+def relative_by_a_partial():
+    BOX.clear()
+    return partial(Method.loss, None)
+
+
 def running_mean_in_place():
     centre = np.zeros(1)
 
@@ -197,6 +215,8 @@ LOSSES = {
     "first number in a default of a keyword": relative_in_a_keyword,
     "first number by a method of a list": relative_by_a_method,
     "first number in a global dict, by a helper": relative_by_a_helper,
+    "first number in a global dict, by a method": relative_by_a_method_of_an_object,
+    "first number in a global dict, by a partial": relative_by_a_partial,
     "running mean in an array": running_mean_in_place,
     "scale of the first targets": Scaled,
     "weight by a count": lambda: WarmedUp(1),
@@ -291,6 +311,17 @@ def test_loss_that_keeps_something_of_its_calls_has_it_of_those_of_training(make
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_model_that_keeps_something_of_its_calls_has_it_of_those_of_training(make, loss, compiled):
     assert_is_by_hand(make, lambda: loss, lambda: X, compiled)
+
+
+@COMPILED
+def test_loss_beside_a_penalty_that_keeps_something_is_as_by_hand(compiled):
+    found = []
+    for penalty in (None, lambda parameters: 0.0 * parameters[0]):
+        model, loss = MLP(2, [3, 1], "tanh", seed=1), relative_by_a_helper()
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            found.append(fit(model, X, Y, loss=loss, penalty=penalty, epochs=EPOCHS, compiled=compiled).loss)
+    assert found[0] == found[1]
+    assert found[0][0] == 1.0
 
 
 class Noisy:
