@@ -153,10 +153,9 @@ def _parts(thing: Any, slots: dict[type, list[str] | None]) -> Iterator[Any]:
     names = slots[kind]
     if names is None:
         return
-    is_array = hasattr(kind, "flat") and hasattr(kind, "__setitem__")
-    if issubclass(kind, (list, dict, set, deque, tuple)) or (is_array and is_object_array(thing)):
+    if issubclass(kind, (list, dict, set, deque, tuple)) or (hasattr(kind, "flat") and is_object_array(thing)):
         yield thing
-    elif is_array and thing.size <= FEW:
+    elif _is_array_of_few(thing):
         yield _Numbers(thing)
     try:
         attributes = object.__getattribute__(thing, "__dict__")
@@ -166,6 +165,13 @@ def _parts(thing: Any, slots: dict[type, list[str] | None]) -> Iterator[Any]:
         yield attributes
     if names:
         yield Fields(thing, names)
+
+
+def _is_array_of_few(thing: Any) -> bool:
+    """Whether a thing is an array of NumPy that holds a few numbers, which may be others."""
+    numpy = sys.modules.get("numpy")
+    is_array = numpy is not None and issubclass(type(thing), numpy.ndarray)
+    return is_array and thing.dtype.kind in "biufc" and thing.size <= FEW and thing.flags.writeable
 
 
 def global_variables(*called: Any) -> list[Fields]:

@@ -15,6 +15,7 @@ import pytest
 
 from autograd import Value, mean
 from nn import MLP, SGD, Module, fit, mse
+from nn.training.side_effects import state_restored
 
 X = [[i / 12 - 1.0, (i * 7 % 24) / 12 - 1.0] for i in range(24)]
 Y = [math.sin(2.0 * a) + 0.5 * b for a, b in X]
@@ -506,11 +507,24 @@ class Shelf(dict):
     """A dict that a proxy may stand for."""
 
 
+class Board:
+    """A class of one's own that has names of an array's."""
+
+    flat, size = (), (3, 3)
+
+    def __setitem__(self, place, mark):
+        raise AssertionError(place)
+
+
 SHELF = Shelf(a=1.0)
 HELD = {
     "generator without a state": random.SystemRandom,
     "proxy of a dict": lambda: weakref.proxy(SHELF),
     "thread": threading.Thread,
+    "board": Board,
+    "view that is read only": lambda: np.broadcast_to(np.ones(1), 3),
+    "records": lambda: np.array([(1.0, None)], dtype=[("a", float), ("b", object)]),
+    "texts": lambda: np.array(["a"]),
 }
 
 
@@ -523,6 +537,14 @@ def test_models_train_whatever_they_hold(make, compiled):
         model.held = held
         found.append(by_fit(model, mse, X, Y, compiled))
     assert found[0] == found[1]
+
+
+def test_arrays_that_share_a_buffer_are_put_back():
+    buffer = np.zeros(4)
+    held = [buffer, np.lib.stride_tricks.sliding_window_view(buffer, 2), buffer[1:]]
+    with state_restored(held, wholly=True):
+        buffer += 1.0
+    assert buffer.tolist() == [0.0] * 4
 
 
 class Loader(threading.Thread):
