@@ -64,9 +64,12 @@ def is_stored(data: Data) -> bool:
     """
     while isinstance(data, Rows):
         data = data.data
-    kind, module = type(data), sys.modules.get(type(data).__module__)
-    is_array = hasattr(kind, "__array__") and not is_of_user(kind.__module__, getattr(module, "__file__", None))
-    return is_array or kind in (list, tuple)
+    kinds = [kind for kind in type(data).__mro__ if "__array__" in vars(kind)]
+    return type(data) in (list, tuple) or (bool(kinds) and not _is_class_of_user(kinds[0]))
+
+
+def _is_class_of_user(kind: type) -> bool:
+    return is_of_user(kind.__module__, getattr(sys.modules.get(kind.__module__), "__file__", None))
 
 
 def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:

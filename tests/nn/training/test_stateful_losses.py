@@ -458,6 +458,15 @@ def test_examples_that_are_kept_as_they_come_are_those_of_a_list(loss, compiled)
     assert found[0] == found[1] == found[2]
 
 
+class Measured(np.ndarray):
+    """An array of a class of one's own."""
+
+
+def test_arrays_of_a_class_of_ones_own_are_compiled():
+    for x, y in ((np.array(X).view(Measured), Y), (X, np.array(Y).view(Measured))):
+        assert fit(MLP(2, [3, 1], "tanh", seed=1), x, y, loss=squares, epochs=2, compiled=True).compiled
+
+
 class Anchored:
     """A penalty of the distance from the parameters at the start."""
 
