@@ -12,6 +12,7 @@ import sysconfig
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -203,10 +204,11 @@ def global_variables(*called: Any) -> list[Fields]:
 def is_of_user(name: Any, file: str | None) -> bool:
     """Whether a module, in a file if it has one, is none of Python's, of these packages, or that is installed."""
     is_library = name in sys.builtin_module_names or package_of(name) in ("autograd", "nn")
-    return not (is_library or (file or "").startswith(_library_folders()))
+    is_installed = {"site-packages", "dist-packages"}.intersection(Path(file or "").parts)
+    return not (is_library or is_installed or (file or "").startswith(_library_folders()))
 
 
 @cache
 def _library_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
-    return ("<frozen ", *[paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")])
+    return ("<frozen ", *[paths[name] + os.sep for name in ("stdlib", "platstdlib")])

@@ -22,10 +22,10 @@ _WITHOUT_TARGET = "leave examples without a target out"
 def accuracy(outputs: Data, targets: Data) -> float:
     """Return the share of outputs whose class, as `predicted_class` has it, is the target's.
 
-    A target is the index of a class; or for each class a probability, of which the largest counts, or 1 for the class
-    and -1 for the others; of two classes also -1 or 1, and of a single score the probability of class 1; others are a
-    ValueError. An output that is nan is never right. A NumPy array of outputs, with a row for each example, is judged
-    at once. For several labels of an example there is `binary_accuracy`.
+    A target is the index of a class; or for each class a probability, or another number from -1 to 1, of which one is
+    the largest; of two classes also -1 or 1, and of a single score the probability of class 1; others are a ValueError,
+    such as several labels, for which there is `binary_accuracy`. An output that is nan is never right. A NumPy array of
+    outputs, with a row for each example, is judged at once.
 
     >>> accuracy([2.5, -0.5, 0.1, 3.0], [1, -1, -1, 1])
     0.75
@@ -154,18 +154,19 @@ def _several(count: int) -> int:
 
 
 def _is_distribution(wanted: Sequence[Any]) -> Any:
-    """Whether the targets of all classes, numbers or columns, are probabilities that sum to 1, or signs with one 1."""
-    probabilities = reduce(and_, [(y >= 0.0) & (y <= 1.0) for y in wanted]) & sum_to_one(wanted)
-    signs = reduce(and_, [abs(y) == 1.0 for y in wanted]) & (sum(wanted) == 2.0 - len(wanted))
-    return probabilities | signs
+    """Whether the targets of all classes, numbers or columns, are probabilities, or numbers of which one is largest."""
+    sizes = reduce(and_, [abs(y) <= 1.0 for y in wanted])
+    probabilities = reduce(and_, [y >= 0.0 for y in wanted]) & sum_to_one(wanted)
+    largest = reduce(lambda a, b: a * (a >= b) + b * (a < b), wanted)
+    return sizes & (probabilities | (sum((y == largest) * 1 for y in wanted) == 1))
 
 
 def _no_distribution(wanted: Sequence[float], count: int) -> ValueError:
     missing = any(y != y for y in wanted)
     remedy = _WITHOUT_TARGET if missing else "several labels of an example are for binary_accuracy"
     return ValueError(
-        f"accuracy takes a class, or for each of {_several(count)} classes a probability, which sum to 1, or a sign, "
-        f"of which one is 1, got [{', '.join(f'{y:g}' for y in wanted)}]; {remedy}"
+        f"accuracy takes a class, or for each of {_several(count)} classes a probability, or a number from -1 to 1 of "
+        f"which one is largest, got [{', '.join(f'{y:g}' for y in wanted)}]; {remedy}"
     )
 
 

@@ -114,10 +114,11 @@ def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) 
         later, after = run(first, then)
         if result == later and all(part == after.get(name) for name, part in kept.items()):
             return True, False, False
-        again, fresh = run(then)
+        (again, fresh), (_, repeated) = run(then), run(first, then)
     except Exception:  # of the user's code, whose error is raised in training
         return True, False, False
-    adds_up = any(part == fresh.get(name) and part != after.get(name) for name, part in kept.items())
+    same = {name for name, part in kept.items() if part == fresh.get(name) and after.get(name) == repeated.get(name)}
+    adds_up = any(kept[name] != after.get(name) for name in same)
     return True, adds_up, result == again != later
 
 

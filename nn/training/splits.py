@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, Protocol
 
 from autograd.rules import how_to_list, with_article
-from nn.training._places import is_of_user
+from nn.training._purity import package_of
+
+# Packages of arrays, which are the same whenever they are read.
+ARRAYS = {
+    "cupy",
+    "dask",
+    "h5py",
+    "jax",
+    "jaxlib",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "tensorflow",
+    "torch",
+    "xarray",
+}
 
 
 class Data(Protocol):
@@ -64,12 +79,8 @@ def is_stored(data: Data) -> bool:
     """
     while isinstance(data, Rows):
         data = data.data
-    kinds = [kind for kind in type(data).__mro__ if "__array__" in vars(kind)]
-    return type(data) in (list, tuple) or (bool(kinds) and not _is_class_of_user(kinds[0]))
-
-
-def _is_class_of_user(kind: type) -> bool:
-    return is_of_user(kind.__module__, getattr(sys.modules.get(kind.__module__), "__file__", None))
+    of_array = next((kind for kind in type(data).__mro__ if "__array__" in vars(kind)), object)
+    return type(data) in (list, tuple) or package_of(of_array.__module__) in ARRAYS
 
 
 def hold_out(X: Data, y: Data, validation: Any, rng: random.Random) -> tuple[Data, Data, tuple[Data, Data] | None]:

@@ -263,7 +263,7 @@ def test_divisions_are_those_of_python_in_the_c_and_javascript_of_sympy(name, tm
             javascript.append(f"a = {x!r}; console.log(String({codes[1]}));")
     if CC:
         includes = "#include <math.h>\n#include <stdio.h>\n"
-        (tmp_path / "f.c").write_text(f"{includes} int main() {{ double a; {' '.join(c)} }}")
+        (tmp_path / "f.c").write_text(f"{includes} int main() {{ double a; {' '.join(c)} }}", encoding="ascii")
         subprocess.run([CC, tmp_path / "f.c", "-o", tmp_path / "f", "-lm"], check=True)
         lines = subprocess.run([tmp_path / "f"], check=False, capture_output=True, text=True).stdout.split()
         assert list(map(float, lines)) == known
