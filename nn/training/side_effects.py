@@ -7,6 +7,7 @@ kept stays: it may be of another thread. A trial leaves nothing at all: what is 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 from autograd import Value
 from autograd.compiler.trace import Argument
 from autograd.engine import clock
-from nn.training._places import Fields, base_of, contents_of, places_of, things_in
+from nn.training._places import FEW, Fields, base_of, contents_of, places_of, things_in
 from nn.training.interrupts import interrupts_wait
 from nn.training.parameters import WITHOUT_PARTS
 
@@ -148,7 +149,8 @@ def _mark(part: Any, known: Mapping[int, Any]) -> str:
         return repr(part)
     if id(part) in known:
         return str(id(part))
-    return repr(part.tolist()) if hasattr(type(part), "tolist") else type(part).__qualname__
+    is_small = hasattr(type(part), "tolist") and math.prod(getattr(part, "shape", ())) <= FEW
+    return repr(part.tolist()) if is_small else f"{type(part).__qualname__} {getattr(part, 'shape', '')}"
 
 
 def _is_new(value: Value, since: int) -> bool:
