@@ -145,7 +145,7 @@ def _references(value: Value) -> list[tuple[Value, float]]:
 
 
 _OF_CALL = max(count for _, count in _references(Value(1.0) * 2.0)) - 1  # beside the one use in the graph
-_INITIAL = 32  # operations, at most, by which an initial number is computed
+_INITIAL = 1000  # operations, at most, by which an initial number is computed
 
 
 def _is_scaled_leaf(value: Value, own: Container[Value]) -> bool:

@@ -90,6 +90,8 @@ class FunctionsOfTorch:
             @staticmethod
             def backward(context: Any, gradient: Any) -> Any:
                 y, *operands = context.saved_tensors
+                if gradient is None:
+                    return (None,) * len(operands)
                 found = zip(slopes(y, *operands), operands, strict=True)
                 return tuple((gradient * slope).sum_to_size(x.shape) for slope, x in found)
 

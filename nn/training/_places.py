@@ -73,6 +73,7 @@ class _Numbers(Fields):
     def __setitem__(self, name: str, part: Any) -> None:
         import numpy as np
 
+        self.owner.setflags(write=True)  # as it was before
         self.owner[...] = np.frombuffer(bytes.fromhex(part), self.owner.dtype).reshape(self.owner.shape)
 
 
@@ -169,10 +170,14 @@ def _parts(thing: Any, slots: dict[type, list[str] | None]) -> Iterator[Any]:
 
 
 def _is_array_of_few(thing: Any) -> bool:
-    """Whether a thing is an array of NumPy that holds a few numbers, which may be others."""
+    """Whether a thing is an array of NumPy that holds a few numbers, in memory of its own, which may be others."""
     numpy = sys.modules.get("numpy")
-    is_array = numpy is not None and issubclass(type(thing), numpy.ndarray)
-    return is_array and thing.dtype.kind in "biufc" and thing.size <= FEW and thing.flags.writeable
+    if numpy is None or not issubclass(type(thing), numpy.ndarray) or thing.dtype.kind not in "biufc":
+        return False
+    owner = thing
+    while issubclass(type(owner.base), numpy.ndarray):
+        owner = owner.base
+    return owner.base is None and thing.size <= FEW and thing.flags.writeable
 
 
 def global_variables(*called: Any) -> list[Fields]:

@@ -163,8 +163,11 @@ def _put_back(place: Any, before: Any, now: Any, taken: list[Any]) -> None:
     if isinstance(before, dict):
         for key in [key for key in now if key not in before]:
             base.pop(place, key, None)
+        in_turn = [key for key in now if key in before] == [key for key in before if key in now]
         for key, part in before.items():
-            if key not in now or now[key] is not part:
+            if not in_turn:
+                base.pop(place, key, None)
+            if not in_turn or key not in now or now[key] is not part:
                 base.__setitem__(place, key, part)
     elif base is object:
         for i, part in enumerate(before):

@@ -372,6 +372,29 @@ def test_model_that_is_more_than_its_layers_is_refused():
         to_torch(nn.Neuron(2, lambda z: math.floor(float(z)) * z))
 
 
+class Stopped(torch.autograd.Function):
+    """A number that hands no gradient back."""
+
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        return None
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: rules.hypot(x[0], x[1]), lambda x: rules.atan2(x[0], x[1]), lambda x: x[0] ** x[1]]
+)
+def test_export_passes_pytorchs_own_check_and_may_have_no_gradient(f):
+    exported = to_torch(compile(f).specialize([1.5, 0.5]))
+    x = torch.tensor([1.5, 0.5], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(exported, (x,))
+    (Stopped.apply(exported(x)) + x.sum()).backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("exponent", [1.0, 3.0, -1.0, 0.5, 2.0])
 def test_powers_keep_the_sign_of_a_zero(exponent):
     power = compile(lambda x: x**exponent)

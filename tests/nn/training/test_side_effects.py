@@ -290,7 +290,7 @@ def test_interrupt_waits_until_all_is_put_back(monkeypatch):
     monkeypatch.setattr(side_effects, "_put_back", interrupted)
     with pytest.raises(KeyboardInterrupt):
         call()
-    assert (items, box) == ([1.0], OrderedDict(y=2.0, x=1.0))
+    assert (items, box) == ([1.0], OrderedDict(x=1.0, y=2.0))
 
 
 @pytest.mark.parametrize("kind", [list, set, deque])
@@ -301,3 +301,21 @@ def test_what_a_container_loses_beside_a_value_that_it_gets_is_there_again(kind)
         getattr(seen, "append", getattr(seen, "add", None))(Value(3.0))
     assert seen == kind([1.0, 2.0])
     assert [place for place, _ in changed] == [seen]
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_order_of_a_dict_is_put_back(kind):
+    turns = kind(a=1.0, b=2.0, c=3.0)
+    with state_restored(turns, wholly=True):
+        turns["a"] = turns.pop("a")
+        turns["d"] = 4.0
+    assert [*turns.items()] == [("a", 1.0), ("b", 2.0), ("c", 3.0)]
+
+
+def test_numbers_in_memory_that_others_may_write_to_are_left_alone(tmp_path):
+    shared = np.memmap(tmp_path / "numbers", dtype=float, mode="w+", shape=4)
+    own, sealed = np.zeros(4), np.zeros(4)
+    with state_restored([shared, shared[1:], own, sealed], wholly=True):
+        shared[:], own[:], sealed[:] = 1.0, 1.0, 1.0
+        sealed.flags.writeable = False
+    assert (shared.sum(), own.sum(), sealed.sum()) == (4.0, 0.0, 0.0)
