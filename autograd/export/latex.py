@@ -145,7 +145,8 @@ def tex_name(label: str) -> str:
     if found := re.fullmatch(r"([A-Za-z]+)_?([0-9]+)|([A-Za-z]+)(?:_([A-Za-z]+))?", label):
         word, index = found[1] or found[3], found[2] or found[4]
         return _word(word) + (f"_{{{index if index.isdigit() else _word(index)}}}" if index else "")
-    return rf"\text{{{''.join(map(_in_text, label))}}}"
+    letters = re.findall("[\u203c-\u2bff][\u0300-\u036f]*|.", label, re.DOTALL)  # a symbol with its accents is one
+    return rf"\text{{{''.join(map(_in_text, letters))}}}"
 
 
 def _in_text(letter: str) -> str:

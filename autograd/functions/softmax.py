@@ -46,8 +46,8 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
     xs = _listed(values, "log_softmax")
     size = len(xs)
     if any(isinstance(x, Arithmetic) for x in xs):  # symbols, or numbers of another kind
-        total: Any = rules.logsumexp(xs)
-        return [x - total for x in xs]
+        # Beside a 0 the sum of the others keeps its digits, where x - logsumexp(xs) would lose them.
+        return [-rules.logsumexp([0.0 if z is x else z - x for z in xs]) for x in xs]
     if size > 1 and modes.blocks and modes.traced():  # which is the largest is seen in each call
         most = rules.largest(xs)
         found = [rules.where(x < most, 0.0, float(size - i)) for i, x in enumerate(xs)]  # beside nan it is the first
@@ -56,7 +56,7 @@ def log_softmax(values: Iterable[Number]) -> list[Any]:
         largest: Any = rules.fsum([rules.where(chosen, x, 0.0) for chosen, x in zip(is_largest, xs, strict=True)])
         shifted = [rules.where(chosen, 0.0, x - largest) for chosen, x in zip(is_largest, xs, strict=True)]
         rest = [rules.where(chosen, 0.0, rules.exp(d)) for chosen, d in zip(is_largest, shifted, strict=True)]
-        total = rules.log1p(rules.fsum(rest))
+        total: Any = rules.log1p(rules.fsum(rest))
     else:
         at = max(range(size), key=lambda i: float(getattr(xs[i], "data", xs[i]))) if size > 1 else 0
         nothing = xs[at] - xs[at] if size == 1 else 0.0

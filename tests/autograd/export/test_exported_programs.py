@@ -118,6 +118,8 @@ OWN = {  # operations with derivatives of their own: those of the formula would 
         ]), [0.3, -0.8]),
     "of a logarithm of a probability": (
         operation("surprise", lambda x: -log_softmax([0.0, x])[1], lambda y, x: softmax([x, 0.0])[0] - 1.0), [0.4]),
+    "of a logarithm of one close to 1": (
+        operation("close", lambda x: -log_softmax([3.0, x])[0], lambda y, x: softmax([3.0, x])[1]), [-47.0]),
     "by itself": (operation("exp", lambda x: exp(x), lambda y, x: 2.0 * y), [0.4]),
     "stable": (
         operation("length", lambda a, b: sqrt(a * a + b * b), *[

@@ -352,6 +352,7 @@ def test_no_label_leaves_its_name(label):
 def test_symbols_of_formulas_stand_outside_of_text(symbol):
     assert tex_name(symbol) == rf"\text{{}}{symbol}\text{{}}"
     assert tex_name(f"a {symbol} b") == rf"\text{{a }}{symbol}\text{{ b}}"
+    assert tex_name(f"{symbol}\u0302") == f"\\text{{}}{symbol}\u0302\\text{{}}"
 
 
 def test_notebook_shows_a_formula_typeset():
