@@ -128,6 +128,6 @@ def test_function_of_its_arguments_is_pure(name):
     assert is_pure(PURE[name])
 
 
-@pytest.mark.parametrize("function", [*LOSSES, *{metric_of(loss) for loss in LOSSES} - {None}])
+@pytest.mark.parametrize("function", [*LOSSES, *dict.fromkeys(filter(None, map(metric_of, LOSSES)))])
 def test_losses_and_metrics_of_nn_are_pure(function):
     assert is_pure(function)
