@@ -197,6 +197,7 @@ def test_loop_that_reads_its_results_out_of_step_is_unrolled(monkeypatch):
     assert by_jax(to_jax(program), [0.3, 0.9]) == pytest.approx([value, *gradient], rel=1e-12)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("states", [1, 2, 3])
 @pytest.mark.parametrize("delay", [1, 2, 9, 10, 11])  # repetitions before the one that reads
 def test_all_results_of_a_scan_are_read_in_any_order(monkeypatch, states, delay):

@@ -232,6 +232,7 @@ DIVISORS = [0.75, -0.75, 1.5, 49.0, -98.0, 103.0, 0.7, 2.2, -4.9, 2.5, 7.0, 0.1,
 MULTIPLES = [*range(-60, 61, 15), 1, 2, 3, 5, 11, 0.5, -0.25]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("by_symbol", [False, True])
 @pytest.mark.parametrize("name", DIVISIONS)
 def test_divisions_are_those_of_python_at_the_multiples_of_all_divisors(name, by_symbol):

@@ -99,6 +99,7 @@ def test_every_row_has_the_derivatives_of_the_engine_in_every_order_of_modes(nam
                 check_higher(numbers, row, order, xs)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("modes", ["f", "r", *map("".join, product("fr", repeat=2))])
 @pytest.mark.parametrize(("name", "row"), [(name, row) for name, row in ROWS if row.arity == 2], ids=str)
