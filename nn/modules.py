@@ -78,7 +78,7 @@ class Module(ParameterHolder):
             elif value.op is not None and value.scope is None:  # and not in a call of a module, or a loss
                 computed.append((path, value))
         for path, value in computed:
-            if _is_scaled_leaf(value, paths):
+            if _is_initialization(value, paths):
                 warn(
                     f"{path} of {type(self).__name__} is computed from another Value, so it is no parameter: it is "
                     "neither trained nor saved; make a Value of the number, as Value(0.1 * x) for 0.1 * Value(x)"
@@ -148,8 +148,8 @@ _OF_CALL = max(count for _, count in _references(Value(1.0) * 2.0)) - 1  # besid
 _INITIAL = 1000  # operations, at most, by which an initial number is computed
 
 
-def _is_scaled_leaf(value: Value, own: Container[Value]) -> bool:
-    """Whether a value is computed of leaves to which nothing else refers, as 0.1 * Value(x) is.
+def _is_initialization(value: Value, own: Container[Value]) -> bool:
+    """Whether a value is a computed initialisation, of leaves to which nothing else refers, as 0.1 * Value(x) is.
 
     Parameters of others, of which it may be computed, are kept elsewhere; and what is computed of the module's own, or
     by a call of a module, is no initial number.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from autograd.checks._differences import ROUNDING, Estimate, differentiate, kink
 from autograd.checks.anomaly import operand_names
 from autograd.engine import Value, dependents, modes, topological_order
-from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, telling_signature
+from autograd.functions import Function, Structure, flatten, flatten_result, gradients, jacobian, unwrapped_signature
 from autograd.functions.calls import check_function, check_outputs, name_of
 from autograd.rules import Operation
 
@@ -221,7 +221,7 @@ def _check_deterministic(flat: Flat, point: list[float], calls: int) -> None:
 
 def _argument_names(f: Function, arguments: Structure) -> list[str]:
     """Return the name of each number in the arguments: the names of f's parameters, as far as Python knows them."""
-    signature = telling_signature(f)
+    signature = unwrapped_signature(f)
     known = signature.parameters.values() if signature else ()
     parameters = [p.name for p in known if p.kind is not p.VAR_POSITIONAL]
     wholes = parameters[: len(arguments.parts)]

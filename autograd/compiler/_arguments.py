@@ -24,7 +24,7 @@ from autograd.compiler._flattening import (
     numbers_like,
     part_of,
 )
-from autograd.functions import Structure, signature_of, telling_signature, vectors_after
+from autograd.functions import Structure, signature_of, unwrapped_signature, vectors_after
 from autograd.functions.identity import identity
 from autograd.functions.pickling import MadeOfFunction
 from autograd.functions.structure import all_floats
@@ -82,8 +82,8 @@ class Signature:
         while isinstance(called, MadeOfFunction) and not hasattr(called, "__signature__"):
             called = called.f  # it takes what its function takes
         self.python = signature_of(called, follow_wrapped=False)
-        self.telling = telling_signature(f)
-        parameters = {} if self.telling is None else self.telling.parameters
+        self.unwrapped = unwrapped_signature(f)
+        parameters = {} if self.unwrapped is None else self.unwrapped.parameters
         kinds = {parameter.kind: name for name, parameter in parameters.items()}
         self._listed = kinds.get(inspect.Parameter.VAR_POSITIONAL) if len(kinds) == len(parameters) == 2 else None
         first = next(iter(parameters), "")
@@ -124,14 +124,14 @@ class Signature:
         args, named = tuple(places[:count]), dict(zip(keywords, places[count:], strict=True))
         stop = max(count - len(self.vectors), 0)
         called = {place: (f"x{place}", "") for place in args} | {place: (name, "") for name, place in named.items()}
-        if self.python is not None and self.telling is not None:
+        if self.python is not None and self.unwrapped is not None:
             try:
                 bound = told = _bound(self.python, args, named)
             except TypeError as error:  # of `inspect`, which does not know the function's name
                 called_as = f"{self.function}({', '.join(self.python.parameters)})"
                 raise TypeError(f"{called_as} was called with other arguments: {error}") from None
             with suppress(TypeError):  # a wrapper may take and give other arguments
-                told = _bound(self.telling, args[:stop], named, partial=True)
+                told = _bound(self.unwrapped, args[:stop], named, partial=True)
             ranks = [*told.args, *told.kwargs.values()]  # in the order of the parameters
             args, named = bound.args, dict(sorted(bound.kwargs.items(), key=lambda item: ranks.index(item[1])))
             for name, place in told.arguments.items():

@@ -4,7 +4,7 @@ from autograd.functions import transforms as transforms
 from autograd.functions._derivative import vectors_after as vectors_after
 from autograd.functions.calls import Function as Function
 from autograd.functions.calls import signature_of as signature_of
-from autograd.functions.calls import telling_signature as telling_signature
+from autograd.functions.calls import unwrapped_signature as unwrapped_signature
 from autograd.functions.pickling import MadeOfFunction as MadeOfFunction
 from autograd.functions.signatures import R as R
 from autograd.functions.structure import Structure as Structure

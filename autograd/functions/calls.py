@@ -39,7 +39,7 @@ class Call(Linearization):
         try:
             taken = [flatten(args[i], asker, f"argument {i} of {name_of(f)}") for i in positions]
         except TypeError as error:
-            signature = telling_signature(f)
+            signature = unwrapped_signature(f)
             if 0 in positions and signature and next(iter(signature.parameters), "") in ("self", "cls"):
                 error.add_note("Of a method, self is argument 0: argnums=1 is the one behind it.")
             raise
@@ -138,8 +138,8 @@ def signature_of(f: Function, *, follow_wrapped: bool = True) -> inspect.Signatu
         return None
 
 
-def telling_signature(f: Function) -> inspect.Signature | None:
-    """Return the signature that tells what arguments are called: that of what a wrapper of any arguments wraps.
+def unwrapped_signature(f: Function) -> inspect.Signature | None:
+    """Return the signature that names the arguments: that of what a wrapper of any arguments wraps.
 
     Where the `__call__` of an object is marked by `calls_forward`, it is that of its `forward`.
     """
@@ -147,7 +147,7 @@ def telling_signature(f: Function) -> inspect.Signature | None:
     if own is not None and any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own.parameters.values()):
         return own
     wrapped = _wrapped(f)
-    return signature_of(f) if wrapped is None else telling_signature(wrapped)
+    return signature_of(f) if wrapped is None else unwrapped_signature(wrapped)
 
 
 def _wrapped(f: Function) -> Function | None:

@@ -24,6 +24,7 @@ from nn.training.compiled_stepping import CompiledSteps
 from nn.training.examples import Examples, evaluated
 from nn.training.history import metric_for
 from nn.training.judging import is_known
+from nn.training.loop import depends_on_parameters, untrained_error
 from nn.training.metrics import accuracy, binary_accuracy
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
@@ -40,6 +41,7 @@ class PagePrograms:
         self,
         model: Module,
         loss: Callable[..., Any],
+        penalised: Callable[..., Any],
         optimizer: Optimizer,
         examples: Examples,
         held_out: Examples | None,
@@ -58,12 +60,14 @@ class PagePrograms:
         parts = [part for part in (examples, held_out) if part is not None]
         trial = chance_restored(generators_of(model, loss), eager.trial_of(examples))
         with state_restored(model, loss, wholly=True), trial as drawn:
+            if not depends_on_parameters(optimizer, model, penalised, examples):
+                raise untrained_error(optimizer, model)
             for part in parts:
                 if not eager.look_at(part, None):
                     raise ValueError("playground takes a loss that is the mean over its examples, as those of nn are")
                 if oddity := part.oddity():
                     raise ValueError(f"playground takes finite numbers, and {oddity}; leave such examples out")
-            few = examples.batch(examples.telling(CHECKED))
+            few = examples.batch(examples.representative(CHECKED))
             try:
                 evaluated(model, few.x, few.y, loss)
             except OverflowError as error:

@@ -30,7 +30,7 @@ from autograd.pictures.page.page import (
 from autograd.pictures.style import CLASSES
 from autograd.rules import with_article
 from nn import losses, optim, schedules
-from nn.data.random_state import chance_restored, generator, generators_of
+from nn.data.random_state import generator
 from nn.fitting import optimizer_for
 from nn.modules import MLP, Module
 from nn.page._network import NetworkCards
@@ -40,11 +40,9 @@ from nn.page._update_formulas import options_of, rate_source, update_source
 from nn.training.checks import whole
 from nn.training.examples import Examples
 from nn.training.judging import is_known
-from nn.training.loop import trains, untrained
 from nn.training.norms import layers
 from nn.training.optimizer import Optimizer
 from nn.training.penalties import with_penalty
-from nn.training.side_effects import state_restored
 from nn.training.splits import Data, as_sequence, hold_out
 from nn.training.storage import StorageError, document_of
 
@@ -128,16 +126,12 @@ def page_of(
         batch_size = whole(batch_size, "batch_size", 1, "examples")
     optimizer = optimizer_for(optimizer, model)
     penalised = loss if penalty is None else with_penalty(loss, penalty, optimizer.parameters)
-    trial = chance_restored(generators_of(model, loss), lambda: penalised([model(X[0])], [y[0]]))
-    with state_restored(model, loss, wholly=True), trial:
-        if not trains(optimizer, model, penalised, Examples(X, y)):
-            raise untrained(optimizer, model)
     seed = random.getrandbits(64) if seed is None else seed
     rng = generator(seed)
     total = len(X)
     X, y, held_out = hold_out(X, y, validation, rng)
     examples, held = Examples(X, y), None if held_out is None else Examples(*held_out)
-    programs = PagePrograms(model, loss, optimizer, examples, held)
+    programs = PagePrograms(model, loss, penalised, optimizer, examples, held)
     parameters = optimizer.parameters
     network = NetworkCards(
         model,

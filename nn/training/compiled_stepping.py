@@ -78,7 +78,7 @@ class CompiledSteps(Steps):
 
         They are looked at with the parameters moved a little, since one that begins at 0 would hide what it multiplies.
         """
-        few = examples.batch(examples.telling(CHECKED))
+        few = examples.batch(examples.representative(CHECKED))
         keeps = self._check_history(few, with_state)
         with suppress(OverflowError), state_restored(self.model, self.task.loss):  # which ends training soon
             if not self.task.loss_is_known:
@@ -231,7 +231,7 @@ class CompiledSteps(Steps):
             changed = self.program.renew(*[part.take([0]) for part in data.arrays])
             changed = changed or self._loss_has_changed()
             if changed:
-                few = Examples(data.inputs, data.targets).batch(data.telling(CHECKED))
+                few = Examples(data.inputs, data.targets).batch(data.representative(CHECKED))
                 evaluated(self.model, few.x, few.y, self.loss)
         except NO_FINITE_RESULT:  # which ends training soon
             self.program.clear()
@@ -240,7 +240,7 @@ class CompiledSteps(Steps):
             self.check(data)
         elif are_others:
             with state_restored(self.model, self.task.loss):
-                self._compare(data.batch(data.telling(CHECKED)))
+                self._compare(data.batch(data.representative(CHECKED)))
         return changed
 
     def _differentiated(self, batch: Examples) -> tuple[float, Any, Any]:

@@ -33,7 +33,7 @@ class Examples:
     targets: Data
     arrays: tuple[Any, ...] = ()
     rows: Sequence[int] | None = None
-    known: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False)  # what `telling` has returned
+    known: dict[int, list[int]] = field(default_factory=dict, init=False, repr=False)  # those that are representative
 
     def batch(self, rows: Sequence[int] | None) -> Examples:
         """Return the examples of these numbers; None stands for all."""
@@ -83,17 +83,17 @@ class Examples:
                     return f"{name} number {i}, counted from 0, is {plain(part)!r}"
         return ""
 
-    def telling(self, count: int) -> list[int]:
-        """Return the numbers of a few examples, at least two, by which to judge all: with each target and length.
+    def representative(self, count: int) -> list[int]:
+        """Return the numbers of a few representative examples, at least two: with each target and length.
 
-        >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).telling(3)
+        >>> Examples(list(range(9)), [0, 0, 0, 0, 0, 0, 0, 1, 0]).representative(3)
         [0, 7, 3, 6]
         """
         if count not in self.known:
-            self.known[count] = self._telling(count)
+            self.known[count] = self._chosen(count)
         return self.known[count]
 
-    def _telling(self, count: int) -> list[int]:
+    def _chosen(self, count: int) -> list[int]:
         size = len(self.targets)
         firsts = {repr(plain(self.targets[i])): i for i in reversed(range(size))}
         lengths = {_length(x): i for i, x in reversed(list(enumerate(self.inputs)))}

@@ -29,13 +29,13 @@ from nn.training.splits import Data
 from nn.training.stepping import CHECKED, DivergedError, EagerSteps, TrainingTask
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
-OTHERS = (
+CHANGING_EXAMPLES = (
     "the examples are others each time they are read, or where the parameters are, and a program would read them once "
     "an epoch"
 )
 
 
-def trains(optimizer: Optimizer, model: Any, loss: Loss, examples: Examples) -> bool:
+def depends_on_parameters(optimizer: Optimizer, model: Any, loss: Loss, examples: Examples) -> bool:
     """Whether the loss of one of a few examples depends on a parameter of the optimiser, or this needs none."""
     if not optimizer.steps_by_rule:  # which may need no gradients
         return True
@@ -47,12 +47,12 @@ def trains(optimizer: Optimizer, model: Any, loss: Loss, examples: Examples) -> 
         return not isinstance(total, Value) or not trained.isdisjoint(topological_order(total))
 
     try:
-        return any(map(depends, examples.telling(CHECKED)))
+        return any(map(depends, examples.representative(CHECKED)))
     except Exception:  # which the training says, if it is one there
         return True
 
 
-def untrained(optimizer: Optimizer, model: Any) -> ValueError:
+def untrained_error(optimizer: Optimizer, model: Any) -> ValueError:
     """Return the error where the loss depends on no parameter of the optimiser."""
     remedy = "compute it of the Values that the model returns, without .data, .detach() and no_grad"
     parameters: Sequence[Value] = getattr(model, "parameters", tuple)()
@@ -156,14 +156,14 @@ class TrainingRun:
                 can_compile = [self.steps.look_at(part, self.batch_size) for part in parts]
                 self.steps.warn_of_probabilities(examples)
                 # A callback may let it depend on them later.
-                by_example = bool(self.callbacks) or trains(optimizer, model, loss, examples)
+                by_example = bool(self.callbacks) or depends_on_parameters(optimizer, model, loss, examples)
             self.steps.hears_metric = False
             if compiled is False or None in can_compile:
                 return
 
             def compile_steps() -> None:
                 if not by_example:
-                    raise ValueError(f"{untrained(optimizer, model)}; of an example by itself: {NO_MEAN}")
+                    raise ValueError(f"{untrained_error(optimizer, model)}; of an example by itself: {NO_MEAN}")
                 task = self.steps.task._replace(metric=self.steps.metric, hears_metric=False)
                 steps = ParallelSteps(task) if self.backend == "jax" else CompiledSteps(task, self.backend)
                 self.data = steps.data(examples)
@@ -191,7 +191,7 @@ class TrainingRun:
             except Exception:  # of the model, at such parameters
                 are_same = False
         if not are_same:
-            raise ValueError(OTHERS)
+            raise ValueError(CHANGING_EXAMPLES)
 
     def _trial(self) -> AbstractContextManager[Callable[[], bool]]:
         return chance_restored(self.generators, self.eager.trial_of(self.data))
@@ -254,7 +254,7 @@ class TrainingRun:
         trained = steps.reached or self.callbacks or not steps.optimizer.steps_by_rule  # a callback may change that
         if len(self.history.loss) == epochs and not trained:
             steps.undo()
-            raise untrained(steps.optimizer, steps.model)
+            raise untrained_error(steps.optimizer, steps.model)
 
     def _after_first_step(self, steps: EagerSteps | CompiledSteps) -> EagerSteps | CompiledSteps:
         """Return the steps to go on with: on Values where an optimiser changes what the model or the loss reads."""
@@ -313,7 +313,7 @@ class TrainingRun:
             changed = [found is None or found != seen for found, seen in pairs]  # inputs, targets, and those held out
             if any(changed):
                 if self._digests() != self.digests:
-                    raise ValueError(OTHERS)
+                    raise ValueError(CHANGING_EXAMPLES)
                 self.data = steps.data(self.data)
                 self.held_out = None if self.held_out is None else steps.data(self.held_out)
                 for part, is_other in zip((self.data, self.held_out), changed[1::2]):

@@ -97,9 +97,7 @@ def history_of(call: Callable[[Any], Any], first: Any, then: Any, *things: Any) 
     >>> history_of(adding, 1.0, 2.0, total), history_of(last.update, {"x": 1.0}, {"x": 2.0}, last)
     ((True, True, False), (True, False, False))
     """
-    known: dict[int, Any] = {}
-    for _ in places_of(things, known):  # what was there before is known by itself
-        pass
+    known = {id(part): part for part in things_held(*things)}  # what was there before is known by itself
 
     def run(*given: Any) -> tuple[list[str], dict[Any, list[str]]]:
         with state_restored(*things, wholly=True) as changed:
@@ -161,13 +159,12 @@ def _put_back(place: Any, before: Any, now: Any, taken: list[Any]) -> None:
     """Give a place what it held before; a list or set has behind that what else it got, but for what is taken out."""
     base = base_of(place)
     if isinstance(before, dict):
-        for key in [key for key in now if key not in before]:
-            base.pop(place, key, None)
         in_turn = [key for key in now if key in before] == [key for key in before if key in now]
-        for key, part in before.items():
-            if not in_turn:
+        for key in now:
+            if not (in_turn and key in before):
                 base.pop(place, key, None)
-            if not in_turn or key not in now or now[key] is not part:
+        for key, part in before.items():
+            if not (in_turn and key in now and now[key] is part):
                 base.__setitem__(place, key, part)
     elif base is object:
         for i, part in enumerate(before):

@@ -11,20 +11,10 @@ from typing import Any, Protocol
 from autograd.rules import how_to_list, with_article
 from nn.training._purity import package_of
 
-# Packages of arrays, which are the same whenever they are read.
+# Packages of arrays, which hold their numbers: these are the same whenever they are read.
 ARRAYS = {
-    "cupy",
-    "dask",
-    "h5py",
-    "jax",
-    "jaxlib",
-    "numpy",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "tensorflow",
-    "torch",
-    "xarray",
+    *("cupy", "dask", "h5py", "jax", "jaxlib", "numpy"),
+    *("pandas", "polars", "pyarrow", "tensorflow", "torch", "xarray"),
 }
 
 

@@ -170,7 +170,7 @@ class Steps:
         return False: it cannot be compiled. What has no finite result ends training in its time: None, where a few
         examples have none.
         """
-        few = examples.batch(examples.telling(CHECKED))
+        few = examples.batch(examples.representative(CHECKED))
         try:
             evaluated(self.model, few.x, few.y, self.loss)
             self.look_at_targets(examples, size)

@@ -717,7 +717,7 @@ def test_what_cannot_be_compiled_is_said_once_and_trained_eagerly(case, reason):
 
 def test_examples_that_stand_for_all_are_two_at_least():
     for count, wanted in ((1, [0, 0]), (2, [0, 1]), (9, [0, 3, 6])):
-        assert Examples([[float(i)] for i in range(count)], [0.0] * count).telling(3) == wanted
+        assert Examples([[float(i)] for i in range(count)], [0.0] * count).representative(3) == wanted
 
 
 class Noisy(Module):

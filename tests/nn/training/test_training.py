@@ -277,7 +277,7 @@ def test_function_without_parameters_needs_an_optimizer(model):
 @pytest.mark.parametrize("form", [np.array, np.float64, lambda x: pytest.importorskip("torch").tensor(x)])
 def test_inputs_may_be_arrays_of_no_dimensions(form):
     numbers = [form(1.0), form(2.0)]
-    assert Examples(numbers, numbers).telling(3) == [0, 1]
+    assert Examples(numbers, numbers).representative(3) == [0, 1]
     if form is np.array:
         for compiled in (True, False):
             assert fit(Line(), numbers, [2.0, 5.0], loss=mse, epochs=2, compiled=compiled).loss[0] == 0.5
